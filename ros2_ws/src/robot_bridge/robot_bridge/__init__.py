@@ -1,0 +1,1 @@
+"""The one door between ROS and a robot: plant interface, safety gate and the bridge node."""

@@ -1,0 +1,1 @@
+"""Simulated robots behind the bridge's plant interface."""

@@ -1,0 +1,1 @@
+"""Training of the experts and of the mixture; needs the `train` extra."""
