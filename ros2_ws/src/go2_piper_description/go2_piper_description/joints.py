@@ -16,9 +16,9 @@ Sources
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,10 @@ def _leg(leg: str) -> tuple[Joint, ...]:
     front = leg[0] == "F"
     passive = {"armature": 0.01, "damping": 0.1, "frictionloss": 0.2}  # [M], damping of unitree_mujoco's Go2
     gains = {"kp": 60.0, "kd": 1.5}  # [T]
-    thigh_range = (-1.5708, 3.4907) if front else (-0.5236, 4.5379)  # [U]
+    low, high = (-1.5708, 3.4907) if front else (-0.5236, 4.5379)  # [U]
     return (
         Joint(f"{leg}_hip_joint", -1.0472, 1.0472, 23.7, 30.1, stand=0.1 * left, rest=0.0, **gains, **passive),
-        Joint(f"{leg}_thigh_joint", *thigh_range, 23.7, 30.1, stand=0.8 if front else 1.0, rest=1.36, **gains,
-              **passive),
+        Joint(f"{leg}_thigh_joint", low, high, 23.7, 30.1, stand=0.8 if front else 1.0, rest=1.36, **gains, **passive),
         Joint(f"{leg}_calf_joint", -2.7227, -0.83776, 35.55, 20.07, stand=-1.5, rest=-2.65, **gains, **passive),
     )  # fmt: skip
 

@@ -4,8 +4,9 @@ MJCF and URDF are generated from it. Frames: x forward, y left, z up; lengths in
 about the centre of mass, rpy in rad (fixed axes x, y, z, as in URDF).
 
 Sources (letters as in `joints.py`): Go2 from [U] and [M] (feet merged into the calves as in [M]); Piper kinematics from
-[S]'s DH table (offset 1; [P] is the same, rounded), its masses from [P]. The inertia tensors printed in [P] are about the link origins; they are shifted to the centres of mass
-here and their inconsistent products dropped. Shapes are our own primitives.
+[S]'s DH table (offset 1; [P] is the same, rounded), its masses from [P]. The inertia tensors printed in [P] are about
+the link origins; they are shifted to the centres of mass here and their inconsistent products dropped. Shapes are our
+own primitives.
 """
 
 from __future__ import annotations
@@ -195,8 +196,8 @@ def _arm(mount: Mount) -> tuple[Link, ...]:
             ),
         ),
         Link(
-            "piper_link3", "piper_link2", (0.28503, 0.0, 0.0), (0.0, 0.0, -radians(102.78)), 0.50, (-0.0200, -0.1481, -0.0005),
-            _diagonal(2.51e-3, 2.64e-4, 2.47e-3), joint="piper_joint3",
+            "piper_link3", "piper_link2", (0.28503, 0.0, 0.0), (0.0, 0.0, -radians(102.78)), 0.50,
+            (-0.0200, -0.1481, -0.0005), _diagonal(2.51e-3, 2.64e-4, 2.47e-3), joint="piper_joint3",
             shapes=(
                 Shape("capsule", (0.026, 0.085), (-0.020, -0.120, 0.0), (pi / 2, 0.0, 0.0), "shell", arm, "forearm"),
             ),
