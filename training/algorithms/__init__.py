@@ -1,0 +1,1 @@
+"""Learning algorithms on top of rsl_rl."""

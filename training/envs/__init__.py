@@ -1,0 +1,1 @@
+"""The vectorised Go2 + Piper environment on `mujoco.batch`."""

@@ -1,0 +1,1 @@
+"""Networks: experts, router (ObsMoE) and their mixture."""

@@ -1,0 +1,92 @@
+"""The mixture of experts as an rsl_rl actor: a = sum_i w_i a_i, with given or learned weights."""
+
+from __future__ import annotations
+
+import torch
+from go2_piper_description.joints import LEG_JOINTS
+from rsl_rl.models import MLPModel
+from tensordict import TensorDict
+from torch import nn
+
+from .expert import Expert
+from .obs_moe import ObsMoE
+
+
+def blend(weights: torch.Tensor, expert_actions: torch.Tensor) -> torch.Tensor:
+    """Return sum_i w_i a_i.
+
+    Args:
+        weights: (N, G, E); G is 1 (all joints) or 2 (legs, arm).
+        expert_actions: (N, E, 18).
+    """
+    if weights.shape[1] == 1:
+        per_joint = weights.expand(-1, expert_actions.shape[-1], -1)
+    else:
+        legs = len(LEG_JOINTS)
+        arm = expert_actions.shape[-1] - legs
+        per_joint = torch.cat([weights[:, :1].expand(-1, legs, -1), weights[:, 1:].expand(-1, arm, -1)], dim=1)
+    return (per_joint.transpose(1, 2) * expert_actions).sum(dim=1)
+
+
+class MixtureModel(MLPModel):
+    """Gaussian policy whose mean is a mixture of experts.
+
+    With `router="given"` the base expert's shares for legs and arm come from the observation group `mixing` (two
+    experts only; the coalition stage). With `router="obs_moe"` a learned ObsMoE gives them.
+    """
+
+    def __init__(
+        self,
+        obs: TensorDict,
+        obs_groups: dict[str, list[str]],
+        obs_set: str,
+        output_dim: int,
+        num_experts: int = 2,
+        num_groups: int = 1,
+        router: str = "given",
+        freeze_experts: bool = False,
+        gate_hidden_dims: tuple[int, ...] = (128, 64),
+        distribution_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(obs, obs_groups, obs_set, output_dim, [1], "elu", False, distribution_cfg)
+        del self.mlp  # the base class's network; the experts take its place
+        size = obs["policy"].shape[-1]
+        self.router = router
+        self.freeze_experts = freeze_experts
+        self.experts = nn.ModuleList(Expert(size, output_dim) for _ in range(num_experts))
+        self.experts.requires_grad_(not freeze_experts)
+        self.gate = ObsMoE(size, gate_hidden_dims, num_experts, num_groups) if router == "obs_moe" else None
+        self.last_weights: torch.Tensor | None = None
+        """Weights of the newest forward pass, (N, G, E): the load-balance loss reads them."""
+
+    def get_moe_weights(self, obs: TensorDict) -> torch.Tensor:
+        """Return expert weights, (N, G, E)."""
+        if self.gate is not None:
+            return self.gate(obs["policy"])
+        base = obs["mixing"]
+        return torch.stack([base, 1.0 - base], dim=-1)
+
+    def act_inference(self, obs: TensorDict) -> torch.Tensor:
+        """Return the deterministic action, (N, 18)."""
+        return self.forward(obs)
+
+    def forward(
+        self,
+        obs: TensorDict,
+        masks: torch.Tensor | None = None,
+        hidden_state: object = None,
+        stochastic_output: bool = False,
+    ) -> torch.Tensor:
+        """Return the blended action, sampled if asked for."""
+        policy = obs["policy"]
+        self.last_weights = self.get_moe_weights(obs)
+        mean = blend(self.last_weights, torch.stack([expert(policy) for expert in self.experts], dim=1))
+        if self.distribution is None or not stochastic_output:
+            return mean
+        self.distribution.update(mean)
+        return self.distribution.sample()
+
+    def update_normalization(self, obs: TensorDict) -> None:
+        """Feed the gate's normaliser. The experts' are frozen with the stage that made them."""
+        if self.gate is not None:
+            self.gate.normalizer.update(obs["policy"])
