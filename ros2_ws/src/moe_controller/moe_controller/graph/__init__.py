@@ -1,0 +1,1 @@
+"""Which nodes run, and the two ways to start them: launch_ros and child processes."""

@@ -1,0 +1,1 @@
+"""Scenarios that the operator plays on the graph, and what is measured while they run."""

@@ -1,0 +1,403 @@
+"""The operator: makes the robot stand, plays a scenario, records it and writes the summary.
+
+It does by topics and services what a person would do, so it works on every graph that has the bridge's interface. In
+lockstep it also releases simulation time slice by slice, and gives goals only while the simulation waits.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, Transform, Twist
+from go2_piper_description.joints import GRIPPER, JOINT_NAMES
+from go2_piper_description.links import EE_LINK
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
+from rcl_interfaces.srv import GetParameters
+from rclpy.client import Client
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray, String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
+
+from .outcome import write_outcome
+from .player import Ending, Interrupted, LinkError, Player, Progress
+from .record import GateEvent, Recorder
+from .scenarios import Goal, ScenarioError, goals
+from .status import LiveStatus, Status
+from .summary import Setting
+
+QUEUE = 10
+LOG_QUEUE = QoSProfile(depth=1000)
+"""Of the subscriptions that feed the record: nothing may be lost."""
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+START_TIME = 60.0
+"""s of wall time for the bridge and the controller to come up."""
+LOST_TIME = 2.5
+"""s of wall time without a new state after which the bridge counts as gone."""
+LOCKSTEP_LOST_TIME = 10.0
+"""The same in lockstep, where the bridge itself waits up to 2 s of wall time for a command."""
+CALL_TIME = 5.0
+"""s of wall time for an answer of a service, and for the acknowledgement of a goal."""
+DIAGNOSTICS_TIME = 1.5
+"""s of wall time to wait for the last diagnostics of the bridge and the controller, which come once a second."""
+SAFETY_SERVICES = ("stand", "activate", "sit")
+
+NANOSECONDS = 1_000_000_000
+Response = TypeVar("Response")
+
+
+def _stamp_ns(stamp: Time) -> int:
+    return stamp.sec * NANOSECONDS + stamp.nanosec
+
+
+def _time_message(nanoseconds: int) -> Time:
+    return Time(sec=nanoseconds // NANOSECONDS, nanosec=nanoseconds % NANOSECONDS)
+
+
+class _Rate:
+    """Counts events and gives their rate over the last second or so of wall time."""
+
+    def __init__(self) -> None:
+        self._since, self._count, self._rate = time.monotonic(), 0.0, 0.0
+
+    def add(self, amount: float = 1.0) -> None:
+        self._count += amount
+
+    def value(self) -> float:
+        passed = time.monotonic() - self._since
+        if passed >= 1.0:
+            self._rate, self._since, self._count = self._count / passed, time.monotonic(), 0.0
+        return self._rate
+
+
+class OperatorNode(Node):
+    """The `Link` of the player over ROS topics and services."""
+
+    def __init__(self) -> None:
+        super().__init__("operator")
+        self.scenario = self._text("scenario", "none", "what to play")
+        self.seed = int(self._declare("seed", 0, "of the scenario"))
+        self.duration = float(self._declare("duration", 0.0, "s to play; 0 for the scenario's own length"))
+        self.lockstep = bool(self._declare("lockstep", False, "release simulation time slice by slice"))
+        self.out = self._text("out", "", "folder for record, plot and summary; empty for none")
+        self.controller = self._text("controller", "moe", "kind of controller, for the summary")
+        self.model = self._text("model", "", "policy file, for the summary")
+        self.plant_model = self._text("plant_model", "", "model of the plant, for the summary")
+        self._controller_name = self._text("controller_node", "moe_controller", "name of the controller's node")
+        self._bridge_name = self._text("bridge_node", "robot_bridge", "name of the bridge's node")
+
+        self.recorder = Recorder()
+        self.diagnostics: dict[str, dict[str, str]] = {}
+        self.interrupted = False
+        self._mode, self._reason = "", ""
+        self._state_ns = self._odom_ns = self._command_ns = -1
+        self._first_command_ns = -1
+        self._control_period_ns = 20_000_000
+        self._handled = 0
+        self._joint_order: tuple[tuple[str, ...], NDArray[np.intp], int | None] | None = None
+        self._rates = {"states": _Rate(), "commands": _Rate(), "time": _Rate()}
+        self._weights: NDArray[np.float64] | None = None
+        self._diagnosed: dict[str, int] = {}
+        self._connect()
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    # --- interface of the graph
+
+    def _declare(self, name: str, default: Any, description: str) -> Any:
+        from rcl_interfaces.msg import ParameterDescriptor
+
+        return self.declare_parameter(name, default, ParameterDescriptor(description=description)).value
+
+    def _text(self, name: str, default: str, description: str) -> str:
+        return str(self._declare(name, default, description))
+
+    def _connect(self) -> None:
+        self.create_subscription(JointState, "joint_states", self._on_states, LOG_QUEUE)
+        self.create_subscription(Odometry, "odom", self._on_odom, LOG_QUEUE)
+        self.create_subscription(JointState, "joint_commands", self._on_command, LOG_QUEUE)
+        self.create_subscription(Float64MultiArray, "moe/expert_weights", self._on_weights, LOG_QUEUE)
+        self.create_subscription(String, "safety/state", self._on_safety, LATCHED)
+        self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, QUEUE)
+        self._target = self.create_publisher(PoseStamped, "ee_target", QUEUE)
+        self._path = self.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", QUEUE)
+        self._velocity = self.create_publisher(Twist, "cmd_vel", QUEUE)
+        self._run_until = self.create_publisher(Time, "sim/run_until", QUEUE) if self.lockstep else None
+        self._safety = {name: self.create_client(Trigger, f"safety/{name}") for name in SAFETY_SERVICES}
+        self._controller_state = self.create_client(GetState, f"{self._controller_name}/get_state")
+        self._bridge_parameters = self.create_client(GetParameters, f"{self._bridge_name}/get_parameters")
+
+    def _on_states(self, message: JointState) -> None:
+        self._handled += 1
+        stamp = _stamp_ns(message.header.stamp)
+        if stamp <= self._state_ns:
+            return
+        self._rates["states"].add()
+        self._rates["time"].add((stamp - self._state_ns) / NANOSECONDS if self._state_ns >= 0 else 0.0)
+        names = tuple(message.name)
+        if self._joint_order is None or self._joint_order[0] != names:
+            index = np.array([names.index(name) for name in JOINT_NAMES])
+            self._joint_order = (names, index, names.index(GRIPPER.name) if GRIPPER.name in names else None)
+        _, index, gripper = self._joint_order
+        position, velocity = np.asarray(message.position), np.asarray(message.velocity)
+        travel = float(position[gripper]) if gripper is not None else 0.0
+        self.recorder.states.append((stamp / NANOSECONDS, position[index], velocity[index], travel))
+        self._state_ns = stamp
+
+    def _on_odom(self, message: Odometry) -> None:
+        self._handled += 1
+        self._odom_ns = _stamp_ns(message.header.stamp)
+        pose, twist = message.pose.pose, message.twist.twist
+        p, o, v, w = pose.position, pose.orientation, twist.linear, twist.angular
+        row = np.array([p.x, p.y, p.z, o.x, o.y, o.z, o.w, v.x, v.y, v.z, w.x, w.y, w.z])
+        self.recorder.bases.append((self._odom_ns / NANOSECONDS, row))
+
+    def _on_command(self, message: JointState) -> None:
+        self._handled += 1
+        self._rates["commands"].add()
+        self._command_ns = _stamp_ns(message.header.stamp)
+        if self._first_command_ns < 0:
+            self._first_command_ns = self._command_ns
+
+    def _on_weights(self, message: Float64MultiArray) -> None:
+        self._handled += 1
+        groups, experts = ((dim.label.partition(":")[2]).split(",") for dim in message.layout.dim)
+        self.recorder.groups, self.recorder.experts = tuple(groups), tuple(experts)
+        self._weights = np.asarray(message.data).reshape(len(groups), len(experts))
+        # without a stamp of its own: the weights belong to the newest command
+        self.recorder.weights.append((max(self._command_ns, 0) / NANOSECONDS, self._weights))
+
+    def _on_safety(self, message: String) -> None:
+        self._handled += 1
+        mode, _, reason = message.data.partition(":")
+        self._mode, self._reason = mode.strip(), reason.strip()
+        self.recorder.gate_events.append(GateEvent(max(self.now, 0.0), self._mode, self._reason))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self._handled += 1
+        for status in message.status:
+            self.diagnostics[status.name] = {item.key: item.value for item in status.values}
+            self._diagnosed[status.name] = self._diagnosed.get(status.name, 0) + 1
+
+    # --- Link
+
+    @property
+    def now(self) -> float:
+        """Stamp of the newest state, s."""
+        return self._state_ns / NANOSECONDS
+
+    @property
+    def mode(self) -> str:
+        """Mode of the safety gate."""
+        return self._mode
+
+    @property
+    def reason(self) -> str:
+        """Why the gate is in this mode."""
+        return self._reason
+
+    def advance(self, until: float) -> None:
+        """Let time pass until states of this time, s, are there; in lockstep also the commands that they lead to."""
+        goal_ns = round(until * NANOSECONDS)
+        if self._run_until is None:
+            self._spin_until(lambda: self._state_ns >= goal_ns, LOST_TIME, "no new /joint_states: is the bridge running?")
+            return
+        self._release(goal_ns)
+        if not self._try_spin_until(lambda: self._command_ns >= self._last_command_before(goal_ns), CALL_TIME):
+            self._first_command_ns = -1  # the controller is silent; do not wait for it any more
+        self._answer_of(self._bridge_parameters, GetParameters.Request())
+        self._drain()
+
+    def _release(self, goal_ns: int) -> None:
+        assert self._run_until is not None
+        self._run_until.publish(_time_message(goal_ns))
+        self._spin_until(
+            lambda: self._state_ns >= goal_ns and self._odom_ns >= goal_ns,
+            LOCKSTEP_LOST_TIME,
+            "no new /joint_states and /odom: is the bridge running in lockstep?",
+        )
+
+    def _last_command_before(self, time_ns: int) -> int:
+        """Return the stamp of the last command that can be expected for states up to this time."""
+        if self._first_command_ns < 0:
+            return -1
+        periods = (time_ns - self._first_command_ns) // self._control_period_ns
+        return self._first_command_ns + periods * self._control_period_ns
+
+    def request(self, service: str) -> tuple[bool, str]:
+        """Call a service of the gate."""
+        answer = self._answer_of(self._safety[service], Trigger.Request())
+        self._drain()
+        return bool(answer.success), str(answer.message)
+
+    def send_target(self, goal: Goal) -> None:
+        """Publish `/ee_target`."""
+        assert goal.target is not None
+        message = PoseStamped()
+        message.header.frame_id = goal.frame
+        message.header.stamp = _time_message(self._state_ns)
+        message.pose.position.x, message.pose.position.y, message.pose.position.z = goal.target
+        message.pose.orientation.w = 1.0
+        self._deliver(self._target, message)
+
+    def send_path(self, goal: Goal) -> None:
+        """Publish `/ee_trajectory`."""
+        message = MultiDOFJointTrajectory(joint_names=[EE_LINK])
+        message.header.frame_id = goal.frame
+        message.header.stamp = _time_message(self._state_ns)
+        for point in goal.path:
+            transform = Transform()
+            transform.translation.x, transform.translation.y, transform.translation.z = point.position
+            transform.rotation.w = 1.0
+            since = Duration(nanoseconds=round(point.time * NANOSECONDS)).to_msg()
+            message.points.append(MultiDOFJointTrajectoryPoint(transforms=[transform], time_from_start=since))
+        self._deliver(self._path, message)
+
+    def send_velocity(self, goal: Goal) -> None:
+        """Publish `/cmd_vel`."""
+        assert goal.velocity is not None
+        message = Twist()
+        message.linear.x, message.linear.y, message.angular.z = goal.velocity
+        self._deliver(self._velocity, message)
+
+    def _deliver(self, publisher: Publisher, message: object) -> None:
+        publisher.publish(message)
+        if not self.lockstep:
+            return
+        if not publisher.wait_for_all_acked(Duration(seconds=CALL_TIME)):
+            raise LinkError(f"nobody acknowledged a message on {publisher.topic_name}: is the controller running?")
+        # the executor of the controller handles subscriptions before services: after this answer the goal is in force
+        self._answer_of(self._controller_state, GetState.Request())
+
+    # --- waiting
+
+    def wait_for_graph(self, observe: Callable[[], None]) -> None:
+        """Wait for the bridge and the controller, and in lockstep for the first command. Raises LinkError."""
+        clients = [*self._safety.values(), self._controller_state, self._bridge_parameters]
+        publishers = [self._target, self._path, self._velocity, *([self._run_until] if self._run_until else [])]
+        deadline = time.monotonic() + START_TIME
+
+        def missing() -> str | None:
+            for client in clients:
+                if not client.service_is_ready():
+                    return f"service {client.srv_name}"
+            for publisher in publishers:
+                if not publisher.get_subscription_count():
+                    return f"a subscriber of {publisher.topic_name}"
+            if not self.count_publishers("joint_commands"):
+                return "a publisher of joint_commands"
+            return None
+
+        while missing():
+            if time.monotonic() > deadline:
+                raise LinkError(f"no {missing()} within {START_TIME:g} s: the bridge or the controller did not start")
+            self._spin_once(0.1)
+            observe()
+        while not self._controller_is_active():
+            if time.monotonic() > deadline:
+                raise LinkError(f"the controller did not become active within {START_TIME:g} s: see its log")
+            self._spin_once(0.1)
+            observe()
+        if self.lockstep:
+            self._wait_for_first_command(deadline)
+        else:
+            remaining = max(deadline - time.monotonic(), 1.0)
+            self._spin_until(lambda: self._command_ns >= 0, remaining, "no /joint_commands: see the controller's log")
+
+    def _controller_is_active(self) -> bool:
+        answer = self._answer_of(self._controller_state, GetState.Request())
+        return bool(answer.current_state.id == State.PRIMARY_STATE_ACTIVE)
+
+    def _wait_for_first_command(self, deadline: float) -> None:
+        """Release single steps until the controller answers one, so that its phase is the same in every run."""
+        step_ns = 5_000_000
+        while self._first_command_ns < 0:
+            if time.monotonic() > deadline:
+                raise LinkError("no /joint_commands: see the controller's log")
+            self._release(max(self._state_ns, 0) + step_ns)
+            self._try_spin_until(lambda: self._first_command_ns >= 0, 1.0)
+        self._drain()
+
+    def wait_for_diagnostics(self) -> None:
+        """Wait for a last word of the bridge and the controller."""
+        before = dict(self._diagnosed)
+        self._try_spin_until(
+            lambda: bool(before) and all(self._diagnosed[name] > count for name, count in before.items()),
+            DIAGNOSTICS_TIME,
+        )
+
+    def _spin_once(self, timeout: float) -> None:
+        if self.interrupted:
+            raise Interrupted
+        self._executor.spin_once(timeout)
+
+    def _try_spin_until(self, done: Callable[[], bool], patience: float) -> bool:
+        """Handle messages until something holds; False after `patience` s of wall time."""
+        deadline = time.monotonic() + patience
+        while not done():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+            self._spin_once(min(remaining, 0.1))
+        return True
+
+    def _spin_until(self, done: Callable[[], bool], patience: float, problem: str) -> None:
+        """As `_try_spin_until`, with `patience` counted from the last new state. Raises LinkError."""
+        while True:
+            before = self._state_ns
+            if self._try_spin_until(done, patience):
+                return
+            if self._state_ns == before:
+                raise LinkError(f"{problem} (waited {patience:g} s)")
+
+    def _drain(self) -> None:
+        """Handle all messages that are already here."""
+        handled = -1
+        while handled != self._handled:
+            handled = self._handled
+            self._spin_once(0.0)
+
+    def _answer_of(self, client: Client, request: Any) -> Any:
+        future = client.call_async(request)
+        if not self._try_spin_until(future.done, CALL_TIME):
+            client.remove_pending_request(future)
+            raise LinkError(f"no answer from service {client.srv_name} within {CALL_TIME:g} s")
+        return future.result()
+
+    # --- live status
+
+    def status(self, progress: Progress) -> Status:
+        """Return what the live status shows."""
+        rates = {name: rate.value() for name, rate in self._rates.items()}
+        return Status(
+            progress=progress,
+            time=max(self.now, 0.0),
+            speed=rates["time"],
+            mode=self._mode,
+            reason=self._reason,
+            state_rate=rates["states"],
+            command_rate=rates["commands"],
+            weights=self._weights,
+            groups=self.recorder.groups,
+            experts=self.recorder.experts,
+        )
