@@ -22,5 +22,10 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=False,
-    entry_points={"console_scripts": ["bridge_node = robot_bridge.bridge_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "bridge_node = robot_bridge.bridge_node:main",
+            "odom_tf_node = robot_bridge.odom_tf_node:main",
+        ]
+    },
 )

@@ -204,7 +204,10 @@ class Recorder:
     """stamp, position (18,), velocity (18,), gripper"""
     bases: list[tuple[float, Array]] = field(default_factory=list)
     """stamp, position (3), orientation (4), linear velocity (3), angular velocity (3) in one array (13,)"""
-    weights: list[tuple[float, Array]] = field(default_factory=list)
+    commands: list[float] = field(default_factory=list)
+    """stamps"""
+    weights: list[Array] = field(default_factory=list)
+    """One for each command, but for the first ones, which may be missing: they carry no stamp."""
     goals: list[PlayedGoal] = field(default_factory=list)
     gate_events: list[GateEvent] = field(default_factory=list)
     groups: tuple[str, ...] = ()
@@ -217,6 +220,7 @@ class Recorder:
         bases = dict(self.bases)
         rows = [(stamp, q, dq, grip, bases[stamp]) for stamp, q, dq, grip in self.states if stamp in bases]
         base = np.array([row[4] for row in rows]).reshape(-1, 13)
+        pairs = min(len(self.commands), len(self.weights))
         shape = (-1, len(self.groups), len(self.experts)) if self.weights else (0, 0, 0)
         return Record(
             time=np.array([row[0] for row in rows], dtype=np.float64),
@@ -227,8 +231,8 @@ class Recorder:
             base_orientation=base[:, 3:7],
             base_linear_velocity=base[:, 7:10],
             base_angular_velocity=base[:, 10:13],
-            weights_time=np.array([time for time, _ in self.weights], dtype=np.float64),
-            weights=np.array([weights for _, weights in self.weights], dtype=np.float64).reshape(shape),
+            weights_time=np.array(self.commands[len(self.commands) - pairs :], dtype=np.float64),
+            weights=np.array(self.weights[len(self.weights) - pairs :], dtype=np.float64).reshape(shape),
             goals=tuple(self.goals),
             gate_events=tuple(self.gate_events),
             groups=self.groups,

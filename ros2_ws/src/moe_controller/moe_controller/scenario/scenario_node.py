@@ -6,13 +6,14 @@ lockstep it also releases simulation time slice by slice, and gives goals only w
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -25,10 +26,12 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
+from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import GetParameters
 from rclpy.client import Client
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -43,7 +46,7 @@ from .player import Ending, Interrupted, LinkError, Player, Progress
 from .record import GateEvent, Recorder
 from .scenarios import Goal, ScenarioError, goals
 from .status import LiveStatus, Status
-from .summary import Setting
+from .summary import Setting, print_summary, summarise
 
 QUEUE = 10
 LOG_QUEUE = QoSProfile(depth=1000)
@@ -63,7 +66,6 @@ DIAGNOSTICS_TIME = 1.5
 SAFETY_SERVICES = ("stand", "activate", "sit")
 
 NANOSECONDS = 1_000_000_000
-Response = TypeVar("Response")
 
 
 def _stamp_ns(stamp: Time) -> int:
@@ -117,7 +119,9 @@ class OperatorNode(Node):
         self._joint_order: tuple[tuple[str, ...], NDArray[np.intp], int | None] | None = None
         self._rates = {"states": _Rate(), "commands": _Rate(), "time": _Rate()}
         self._weights: NDArray[np.float64] | None = None
+        self._missing_weights = 0
         self._diagnosed: dict[str, int] = {}
+        self._started: tuple[float, float] | None = None
         self._connect()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -125,8 +129,6 @@ class OperatorNode(Node):
     # --- interface of the graph
 
     def _declare(self, name: str, default: Any, description: str) -> Any:
-        from rcl_interfaces.msg import ParameterDescriptor
-
         return self.declare_parameter(name, default, ParameterDescriptor(description=description)).value
 
     def _text(self, name: str, default: str, description: str) -> str:
@@ -176,6 +178,7 @@ class OperatorNode(Node):
         self._handled += 1
         self._rates["commands"].add()
         self._command_ns = _stamp_ns(message.header.stamp)
+        self.recorder.commands.append(self._command_ns / NANOSECONDS)
         if self._first_command_ns < 0:
             self._first_command_ns = self._command_ns
 
@@ -184,8 +187,7 @@ class OperatorNode(Node):
         groups, experts = ((dim.label.partition(":")[2]).split(",") for dim in message.layout.dim)
         self.recorder.groups, self.recorder.experts = tuple(groups), tuple(experts)
         self._weights = np.asarray(message.data).reshape(len(groups), len(experts))
-        # without a stamp of its own: the weights belong to the newest command
-        self.recorder.weights.append((max(self._command_ns, 0) / NANOSECONDS, self._weights))
+        self.recorder.weights.append(self._weights)
 
     def _on_safety(self, message: String) -> None:
         self._handled += 1
@@ -220,11 +222,14 @@ class OperatorNode(Node):
         """Let time pass until states of this time, s, are there; in lockstep also the commands that they lead to."""
         goal_ns = round(until * NANOSECONDS)
         if self._run_until is None:
-            self._spin_until(lambda: self._state_ns >= goal_ns, LOST_TIME, "no new /joint_states: is the bridge running?")
+            self._spin_until(
+                lambda: self._state_ns >= goal_ns, LOST_TIME, "no new /joint_states: is the bridge running?"
+            )
             return
         self._release(goal_ns)
         if not self._try_spin_until(lambda: self._command_ns >= self._last_command_before(goal_ns), CALL_TIME):
             self._first_command_ns = -1  # the controller is silent; do not wait for it any more
+        self._try_spin_until(self._weights_complete, CALL_TIME)
         self._answer_of(self._bridge_parameters, GetParameters.Request())
         self._drain()
 
@@ -243,6 +248,17 @@ class OperatorNode(Node):
             return -1
         periods = (time_ns - self._first_command_ns) // self._control_period_ns
         return self._first_command_ns + periods * self._control_period_ns
+
+    def _weights_complete(self) -> bool:
+        return len(self.recorder.weights) + self._missing_weights >= len(self.recorder.commands)
+
+    @property
+    def simulation_speed(self) -> float | None:
+        """Time of the states as a multiple of wall time, since the robot began to stand up; None before."""
+        if self._started is None:
+            return None
+        stamp, wall = self._started
+        return (self.now - stamp) / max(time.monotonic() - wall, 1e-9)
 
     def request(self, service: str) -> tuple[bool, str]:
         """Call a service of the gate."""
@@ -320,9 +336,9 @@ class OperatorNode(Node):
             observe()
         if self.lockstep:
             self._wait_for_first_command(deadline)
-        else:
-            remaining = max(deadline - time.monotonic(), 1.0)
-            self._spin_until(lambda: self._command_ns >= 0, remaining, "no /joint_commands: see the controller's log")
+        elif not self._try_spin_until(lambda: self._command_ns >= 0, max(deadline - time.monotonic(), 1.0)):
+            raise LinkError("no /joint_commands: see the controller's log")
+        self._started = (self.now, time.monotonic())
 
     def _controller_is_active(self) -> bool:
         answer = self._answer_of(self._controller_state, GetState.Request())
@@ -336,7 +352,8 @@ class OperatorNode(Node):
                 raise LinkError("no /joint_commands: see the controller's log")
             self._release(max(self._state_ns, 0) + step_ns)
             self._try_spin_until(lambda: self._first_command_ns >= 0, 1.0)
-        self._drain()
+        self._try_spin_until(self._weights_complete, 1.0)
+        self._missing_weights = len(self.recorder.commands) - len(self.recorder.weights)
 
     def wait_for_diagnostics(self) -> None:
         """Wait for a last word of the bridge and the controller."""
@@ -401,3 +418,70 @@ class OperatorNode(Node):
             groups=self.recorder.groups,
             experts=self.recorder.experts,
         )
+
+
+def play(node: OperatorNode, live: LiveStatus) -> Ending:
+    """Wait for the graph and play the scenario that the node's parameters ask for."""
+    progress = Progress()
+
+    def observe(progress: Progress) -> None:
+        if live.due():
+            live.update(node.status(progress))
+
+    duration = node.duration or None
+    stream = goals(node.scenario, node.seed, duration)
+    try:
+        node.wait_for_graph(lambda: observe(progress))
+    except LinkError as error:
+        return Ending(str(error), finished=False)
+    except Interrupted:
+        return Ending("interrupted", finished=False, interrupted=True)
+    return Player(node, stream, duration, observe).run()
+
+
+def run(node: OperatorNode) -> int:
+    """Play, then write what the run leaves behind. Returns the exit status: 0 only if all went well."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        node.interrupted = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    with LiveStatus() as live:
+        ending = play(node, live)
+    speed = node.simulation_speed
+    node.interrupted = False  # from here on a second Ctrl-C only ends the waiting
+    with contextlib.suppress(Interrupted):
+        if not ending.interrupted:
+            node.wait_for_diagnostics()
+    setting = Setting(node.scenario, node.seed, node.lockstep, node.controller, node.model, node.plant_model)
+    record = node.recorder.finish()
+    summary = summarise(record, ending, setting, node.diagnostics, speed)
+    if node.out:
+        write_outcome(record, summary, Path(node.out))
+    print_summary(summary)
+    if ending.interrupted:
+        return 130
+    return 0 if summary["success"] else 1
+
+
+def main() -> None:
+    """Run the operator."""
+    # no handlers of rclpy: after Ctrl-C the node still has a summary to write
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = OperatorNode()
+        try:
+            status = run(node)
+        finally:
+            node.destroy_node()
+    except (ScenarioError, InvalidParameterTypeException) as error:
+        print(f"operator: {error}", file=sys.stderr)
+        status = 2
+    finally:
+        rclpy.try_shutdown()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""The one description of the graph: which nodes run, with which parameters. Pure Python.
+
+`launch_adapter.py` turns it into launch_ros actions, `supervisor.py` into child processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from go2_piper_description.paths import URDF_PATH
+
+from ..scenario.scenarios import SCENARIOS
+
+Value: TypeAlias = bool | int | float | str
+
+
+class GraphError(ValueError):
+    """Arguments that give no graph; one line that names the argument and what it may be."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A launch argument. Values are text, as on a command line."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShareFile:
+    """A file that a package installs in its share folder."""
+
+    package: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node to start."""
+
+    name: str
+    package: str
+    executable: str
+    module: str = ""
+    """Python module with a `main`; empty for nodes that are not ours."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    remaps: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str | ShareFile, ...] = ()
+    """Of the command line, before the ROS arguments."""
+    namespace: str = ""
+    required: bool = False
+    """All others end with it."""
+    console: bool = False
+    """Prints on the terminal itself: the operator."""
+    launch_only: bool = False
+    """Needs packages that only a full ROS installation has."""
+
+
+CONTROLLERS = ("moe",)
+PLANNED_CONTROLLERS = ("cem", "hybrid")
+
+_BOOLEAN = ("true", "false")
+
+SIM_ARGUMENTS: tuple[Argument, ...] = (
+    Argument("controller", "moe", "what commands the joints", CONTROLLERS),
+    Argument("model", "", "policy file (ONNX); empty for the shipped one"),
+    Argument("plant_model", "", "MJCF of the simulated robot, joints matched by name; empty for our own"),
+    Argument("scenario", "none", "what the operator plays; none: stand up, activate and wait", SCENARIOS),
+    Argument("seed", "0", "of the scenario, the noise and the pushes"),
+    Argument("duration", "0", "s to play; 0 for the scenario's own length"),
+    Argument("out", "", "folder for record, plot and summary; empty for none"),
+    Argument("lockstep", "false", "a step waits for its command: deterministic, as fast as it can", _BOOLEAN),
+    Argument("real_time_factor", "1.0", "speed of simulation time without lockstep"),
+    Argument("headless", "false", "no windows", _BOOLEAN),
+    Argument("namespace", "", "of all nodes"),
+    Argument("use_sim_time", "true", "nodes take their time from /clock", _BOOLEAN),
+    Argument("auto_activate", "true", "the controller configures and activates itself", _BOOLEAN),
+    Argument("command_delay", "0.0", "s between a command and its effect on the simulated robot"),
+    Argument("sensor_noise", "0.0", "of the simulated sensors; 1 is what training has"),
+    Argument("pushes", "0.0", "largest push on the simulated base, m/s, one every 5 s; 0 for none"),
+)
+
+
+def resolve(arguments: Mapping[str, str], declared: tuple[Argument, ...] = SIM_ARGUMENTS) -> dict[str, str]:
+    """Return a value for every declared argument. Raises GraphError for unknown arguments and bad values."""
+    known = {argument.name: argument for argument in declared}
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise GraphError(f"unknown argument {unknown[0]}: there are {', '.join(known)}")
+    values = {name: arguments.get(name, argument.default) for name, argument in known.items()}
+    if values.get("controller") in PLANNED_CONTROLLERS:
+        raise GraphError(f"controller '{values['controller']}' is not available yet: use {', '.join(CONTROLLERS)}")
+    for argument in declared:
+        if argument.choices and values[argument.name] not in argument.choices:
+            choices = ", ".join(argument.choices)
+            raise GraphError(f"{argument.name} '{values[argument.name]}' is unknown: choose one of {choices}")
+    return values
+
+
+class _Values:
+    """Typed access to the values of arguments."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str:
+        return self._values[name]
+
+    def flag(self, name: str) -> bool:
+        return self._values[name] == "true"
+
+    def number(self, name: str) -> float:
+        try:
+            return float(self._values[name])
+        except ValueError:
+            raise GraphError(f"{name} '{self._values[name]}' is not a number") from None
+
+    def integer(self, name: str) -> int:
+        try:
+            return int(self._values[name])
+        except ValueError:
+            raise GraphError(f"{name} '{self._values[name]}' is not a whole number") from None
+
+    def positive(self, name: str) -> float:
+        value = self.not_negative(name)
+        if value == 0:
+            raise GraphError(f"{name} must be above 0")
+        return value
+
+    def not_negative(self, name: str) -> float:
+        value = self.number(name)
+        if not 0 <= value < float("inf"):
+            raise GraphError(f"{name} {self._values[name]} must be 0 or more")
+        return value
+
+
+PUSH_INTERVAL = 5.0
+"""s between two pushes."""
+
+BRIDGE_NODE = "robot_bridge"
+CONTROLLER_NODE = "moe_controller"
+
+
+def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
+    """Return the nodes of the simulated robot.
+
+    Args:
+        arguments: values by name, of those in `SIM_ARGUMENTS`; what is missing takes its default.
+
+    Raises:
+        GraphError: an unknown argument or a value that cannot work.
+    """
+    values = _Values(resolve(arguments))
+    nodes = [_bridge(values), _controller(values), _operator(values)]
+    if not values.flag("headless"):
+        nodes += [_viewer(values), _rviz(values)]
+    nodes += [_state_publisher(values), _odom_tf(values)]
+    return [replace(node, namespace=values.text("namespace").strip("/")) for node in nodes]
+
+
+def _bridge(values: _Values) -> Node:
+    pushes = values.not_negative("pushes")
+    options: dict[str, Value] = {
+        "plant_model": values.text("plant_model"),
+        "command_delay": values.not_negative("command_delay"),
+        "sensor_noise": values.not_negative("sensor_noise"),
+        "push_velocity": pushes,
+        "push_interval": PUSH_INTERVAL if pushes else 0.0,
+        "seed": values.integer("seed"),
+    }
+    parameters: dict[str, Value] = {
+        "plant": "sim_bridge.mujoco_plant:MujocoPlant",
+        "lockstep": values.flag("lockstep"),
+        "wait_for_run_until": values.flag("lockstep"),
+        "real_time_factor": values.positive("real_time_factor"),
+        **{f"plant_options.{name}": value for name, value in options.items()},
+    }
+    return Node(
+        BRIDGE_NODE, "robot_bridge", "bridge_node", "robot_bridge.bridge_node", parameters=parameters, required=True
+    )
+
+
+def _controller(values: _Values) -> Node:
+    parameters: dict[str, Value] = {
+        "model": values.text("model"),
+        "lockstep": values.flag("lockstep"),
+        "auto_activate": values.flag("auto_activate"),
+        "use_sim_time": values.flag("use_sim_time"),
+    }
+    return Node(
+        CONTROLLER_NODE,
+        "moe_controller",
+        "moe_controller_node",
+        "moe_controller.moe_controller_node",
+        parameters=parameters,
+        required=True,
+    )
+
+
+def _operator(values: _Values) -> Node:
+    parameters: dict[str, Value] = {
+        "scenario": values.text("scenario"),
+        "seed": values.integer("seed"),
+        "duration": values.not_negative("duration"),
+        "lockstep": values.flag("lockstep"),
+        "out": values.text("out"),
+        "controller": values.text("controller"),
+        "model": values.text("model"),
+        "plant_model": values.text("plant_model"),
+        "bridge_node": BRIDGE_NODE,
+        "controller_node": CONTROLLER_NODE,
+    }
+    return Node(
+        "operator",
+        "moe_controller",
+        "scenario_node",
+        "moe_controller.scenario.scenario_node",
+        parameters=parameters,
+        required=True,
+        console=True,
+    )
+
+
+def _viewer(values: _Values) -> Node:
+    parameters: dict[str, Value] = {"plant_model": values.text("plant_model")}
+    return Node("viewer", "sim_bridge", "viewer_node", "sim_bridge.viewer_node", parameters=parameters)
+
+
+def _rviz(values: _Values) -> Node:
+    return Node(
+        "rviz2",
+        "rviz2",
+        "rviz2",
+        arguments=("-d", ShareFile("moe_controller", "rviz/sim.rviz")),
+        parameters={"use_sim_time": values.flag("use_sim_time")},
+        launch_only=True,
+    )
+
+
+def _state_publisher(values: _Values) -> Node:
+    parameters: dict[str, Value] = {
+        "robot_description": URDF_PATH.read_text(),
+        "use_sim_time": values.flag("use_sim_time"),
+    }
+    return Node(
+        "robot_state_publisher",
+        "robot_state_publisher",
+        "robot_state_publisher",
+        parameters=parameters,
+        launch_only=True,
+    )
+
+
+def _odom_tf(values: _Values) -> Node:
+    return Node("odom_tf", "robot_bridge", "odom_tf_node", "robot_bridge.odom_tf_node", launch_only=True)
