@@ -1,0 +1,57 @@
+# Go2 + Piper: `make sim`, `make test`, `make lint`, `make bench`. Each makes .venv first and is quick the second time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SIM_STAMP := $(VENV)/.sim-stamp
+DEV_STAMP := $(VENV)/.dev-stamp
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# a sourced ROS environment is used instead of the wheels
+ifdef ROS_DISTRO
+VENV_OPTIONS := --system-site-packages
+SIM_PACKAGE := .
+DEV_PACKAGE := .[train,dev]
+else
+VENV_OPTIONS :=
+SIM_PACKAGE := .[ros]
+DEV_PACKAGE := .[ros,train,dev]
+endif
+
+.PHONY: help sim test lint bench
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+sim: $(SIM_STAMP) ## the simulated robot; ARGS="--help" lists the options
+	@$(BIN)/python -m moe_controller.sim $(ARGS)
+
+test: $(DEV_STAMP) ## all tests; ARGS="-k name" picks some
+	@tools/system_deps.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV_STAMP) ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "lint: run $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy ros2_ws/src training tests benchmarks
+
+bench: $(DEV_STAMP) ## timings of inference, latency and simulation
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "make: Python 3.10 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "make: python3-venv is missing: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+
+# an up-to-date development installation serves `make sim` as well
+$(SIM_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) (once; about a minute)"
+	@$(PIP) install --editable '$(SIM_PACKAGE)'
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) with training and tests (once; some minutes)"
+	@$(PIP) install --editable '$(DEV_PACKAGE)'
+	@touch $(SIM_STAMP) $@

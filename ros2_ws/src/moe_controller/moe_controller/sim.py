@@ -1,0 +1,156 @@
+"""`make sim`: the simulated robot from one command, with a summary at the end.
+
+Runs the graph description under the supervisor. Exit status: 0 when the scenario was played, the robot did not fall and
+nothing faulted; 2 for bad options; 130 after Ctrl-C; 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from .graph.description import SIM_ARGUMENTS, GraphError, sim_graph
+from .graph.supervisor import Outcome, Supervisor
+from .scenario.outcome import RECORD_FILE, SUMMARY_FILE
+from .scenario.summary import read_summary, write_summary
+
+VIDEO_FILE = "video.mp4"
+LARGEST_DOMAIN = 232
+"""Above it the ports of DDS would exceed 65535."""
+
+
+class UsageError(ValueError):
+    """Options that cannot work; one line."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; texts and choices come from the graph description."""
+    about = {argument.name: argument for argument in SIM_ARGUMENTS}
+    parser = argparse.ArgumentParser(prog="sim", description="Go2 + Piper in MuJoCo, through ROS 2.")
+
+    def option(name: str, default: str | None = None, **more: str) -> None:
+        argument = about[name]
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            default=argument.default if default is None else default,
+            choices=None,  # sim_graph checks them, with one message for all ways to start
+            help=argument.description + (f" ({', '.join(argument.choices)})" if argument.choices else ""),
+            **more,
+        )
+
+    option("scenario", "walk-and-reach", metavar="NAME")
+    option("duration", metavar="S")
+    option("seed", metavar="N")
+    option("controller", metavar="NAME")
+    option("model", metavar="FILE")
+    option("plant_model", metavar="MJCF")
+    option("command_delay", metavar="S")
+    option("sensor_noise", metavar="X")
+    option("pushes", metavar="V")
+    option("real_time_factor", metavar="X")
+    option("namespace", metavar="NAME")
+    parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
+    parser.add_argument("--lockstep", action="store_true", help=about["lockstep"].description)
+    parser.add_argument("--record", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
+    parser.add_argument("--out", default="", metavar="DIR", help="folder for what the run leaves (runs/<time>)")
+    return parser
+
+
+def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
+    """Return the arguments of the graph for these options. Raises UsageError."""
+    values = {
+        name: str(getattr(options, name))
+        for name in (
+            "scenario", "duration", "seed", "controller", "command_delay", "sensor_noise", "pushes",
+            "real_time_factor", "namespace",
+        )
+    }  # fmt: skip
+    values["model"] = _existing_file("--model", options.model)
+    values["plant_model"] = _existing_file("--plant-model", options.plant_model)
+    values["lockstep"] = str(options.lockstep).lower()
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    values["headless"] = str(bool(options.headless or not display)).lower()
+    values["out"] = str(_output_folder(options.out))
+    return values
+
+
+def _existing_file(option: str, path: str) -> str:
+    if path and not Path(path).is_file():
+        raise UsageError(f"{option} {path}: no such file")
+    return str(Path(path).resolve()) if path else ""
+
+
+def _output_folder(path: str) -> Path:
+    folder = Path(path) if path else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder}: cannot make this folder ({error.strerror})") from error
+    (folder / SUMMARY_FILE).unlink(missing_ok=True)  # an old one must not pass for this run's
+    return folder.resolve()
+
+
+def _check_domain() -> None:
+    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    if not domain.isdecimal() or int(domain) > LARGEST_DOMAIN:
+        raise UsageError(f"ROS_DOMAIN_ID '{domain}' is not a number from 0 to {LARGEST_DOMAIN}")
+
+
+def _note_failure(folder: Path, outcome: Outcome) -> None:
+    """Put what the operator cannot know, that a node ended by itself, into its summary."""
+    summary = read_summary(folder / SUMMARY_FILE)
+    if summary is None or outcome.failure is None:
+        return
+    seen = summary["exit_reason"]
+    summary["exit_reason"] = outcome.failure if seen == "interrupted" else f"{outcome.failure}; {seen}"
+    summary["success"] = False
+    write_summary(summary, folder / SUMMARY_FILE)
+
+
+def _render(folder: Path, plant_model: str, console: Console) -> None:
+    from sim_bridge.render import RenderError, render_record
+
+    try:
+        with console.status("rendering"):
+            render_record(folder / RECORD_FILE, folder / VIDEO_FILE, plant_model)
+    except RenderError as error:
+        raise UsageError(f"--record: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+    """
+    options = build_parser().parse_args(arguments)
+    console = Console()
+    try:
+        _check_domain()
+        values = graph_arguments(options)
+        nodes = sim_graph(values)
+    except (UsageError, GraphError) as error:
+        print(f"sim: {error}", file=sys.stderr)
+        return 2
+    folder = Path(values["out"])
+    outcome = Supervisor(nodes, folder).run()
+    _note_failure(folder, outcome)
+    status = outcome.exit_status
+    if options.record and (folder / RECORD_FILE).is_file() and status < 128:
+        try:
+            _render(folder, values["plant_model"], console)
+        except UsageError as error:
+            print(f"sim: {error}", file=sys.stderr)
+            status = status or 1
+    console.print(f"{folder}", highlight=False, soft_wrap=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
