@@ -57,7 +57,7 @@ def write_tiny_policy(
     contract = contract or TINY_CONTRACT
     groups, experts, size = len(contract.groups), len(contract.experts), contract.observation_size
     constant = np.broadcast_to(np.asarray(action, np.float32), (1, NUM_JOINTS))
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "zeros": np.zeros((size, NUM_JOINTS), np.float32),
         "bias": np.ascontiguousarray(constant),
         "weights": np.full((1, groups, experts), 1.0 / experts, np.float32),
