@@ -1,0 +1,345 @@
+"""The bridge node: one plant, one safety gate, the topics of docs/architecture.md.
+
+One thread. Each turn of the loop handles messages until the turn's deadline (in lockstep: until the controller's
+command is there) and then reads the plant, steps the gate, writes the plant and publishes.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections import Counter, deque
+from types import FrameType
+from typing import Any, cast
+
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from nav_msgs.msg import Odometry
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Imu, JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from . import convert
+from .bridge_params import Settings, flat, read_settings
+from .gate import GateInputs, GateOutput, GateState, step
+from .lockstep import Lockstep
+from .modes import Mode, Request
+from .plant import Plant, PlantError, SteppedPlant
+from .plant_loader import make_plant
+from .timing import FixedRate, LatencyTracker
+from .types import JointCommand, RobotState
+
+QUEUE = 10
+_POLL = 0.02
+"""s to wait for messages at a time while lockstep waits: an upper bound for the reaction to signals."""
+_PUBLISHER_CHECK = 0.1
+"""s between looks at who publishes commands."""
+_DIAGNOSTICS_PERIOD = 1.0
+_LEVELS = {Mode.ESTOP: DiagnosticStatus.ERROR, Mode.DAMPING: DiagnosticStatus.WARN,
+           Mode.DISCONNECTED: DiagnosticStatus.WARN}  # fmt: skip
+
+
+class Bridge(Node):
+    """Publishes what a plant measures and writes to it what the safety gate lets through."""
+
+    def __init__(self) -> None:
+        super().__init__("robot_bridge", automatically_declare_parameters_from_overrides=True)
+        self.settings = self._read_parameters()
+        bridge = self.settings.bridge
+        self._refuse_second_bridge(bridge.discovery_time)
+        self.plant: Plant = make_plant(self.settings.plant_class, self.settings.plant_options)
+        self.stepped = self.plant if isinstance(self.plant, SteppedPlant) else None
+        if bridge.lockstep and self.stepped is None:
+            raise ValueError(f"lockstep is for simulations: {bridge.plant} cannot be stepped")
+        self._steps_per_turn = self._count_steps(bridge.rate)
+        # plants of real robots measure monotonic time, messages carry the time of day
+        self._offset_ns = 0 if self.stepped is not None else time.time_ns() - time.monotonic_ns()
+        self._gate = GateState()
+        self._state: RobotState | None = None
+        self._command: JointCommand | None = None
+        self._gripper: float | None = None
+        self._command_publishers = 0
+        self._publishers_checked = -1.0
+        self._handled = 0
+        self._published: deque[tuple[int, float]] = deque(maxlen=200)
+        self.latency = LatencyTracker()
+        self.counts: Counter[str] = Counter()
+        self._last_event = ""
+        self.lockstep = (
+            Lockstep(bridge.control_period, bridge.wait_for_run_until, bridge.command_patience)
+            if bridge.lockstep
+            else None
+        )
+        self._paced = bridge.lockstep is False or bridge.speed > 0.0
+        self.rate = FixedRate(1.0 / (bridge.rate * (bridge.speed if self.stepped and bridge.speed > 0.0 else 1.0)))
+        self._diagnosed = (time.monotonic(), self.now(), 0)
+        self._create_interfaces(bridge.publish_clock)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    # -- start -------------------------------------------------------------------------------------------------------
+
+    def _read_parameters(self) -> Settings:
+        overrides = cast("dict[str, Parameter]", self.get_parameters_by_prefix(""))
+        given = {name: item.value for name, item in overrides.items()}
+        settings = read_settings(given)
+        for name, value in flat(settings).items():
+            if not self.has_parameter(name):
+                self.declare_parameter(name, value)
+        self.add_on_set_parameters_callback(_refuse_change)
+        return settings
+
+    def _refuse_second_bridge(self, discovery_time: float) -> None:
+        topic = self.resolve_topic_name("/joint_states")
+        deadline = time.monotonic() + discovery_time
+        while True:
+            if self.count_publishers(topic) > 0:
+                raise ValueError(f"{topic} is published already: another bridge runs here; stop it or set another "
+                                 "ROS_DOMAIN_ID")  # fmt: skip
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.05)
+
+    def _count_steps(self, rate: float) -> int:
+        if self.stepped is None:
+            return 1
+        ratio = 1.0 / (rate * self.stepped.step_period)
+        if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-3:
+            period = self.stepped.step_period
+            raise ValueError(f"rate is {rate} Hz: it must be 1 / (n x {period:g} s), whole steps of the plant")
+        return round(ratio)
+
+    def _create_interfaces(self, publish_clock: bool) -> None:
+        self._clock_pub = self.create_publisher(Clock, "/clock", QUEUE) if publish_clock and self.stepped else None
+        self._imu_pub = self.create_publisher(Imu, "/imu/data", QUEUE)
+        self._odom_pub = self.create_publisher(Odometry, "/odom", QUEUE)
+        self._joints_pub = self.create_publisher(JointState, "/joint_states", QUEUE)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._safety_pub = self.create_publisher(String, "/safety/state", latched)
+        self._diagnostics_pub = self.create_publisher(DiagnosticArray, "/diagnostics", QUEUE)
+        self._command_sub = self.create_subscription(JointState, "/joint_commands", self._on_command, QUEUE)
+        self.create_subscription(JointState, "/gripper_command", self._on_gripper, QUEUE)
+        if self.lockstep is not None:
+            self.create_subscription(Time, "/sim/run_until", self._on_run_until, QUEUE)
+        for request in Request:
+            self.create_service(Trigger, f"/safety/{request}", self._service(request))
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Return the time of the gate and the plant, s."""
+        return self.stepped.time if self.stepped is not None else time.monotonic()
+
+    def _on_command(self, message: JointState) -> None:
+        arrived = time.perf_counter()
+        self._handled += 1
+        self.counts["commands"] += 1
+        stamp = convert.to_nanoseconds(message.header.stamp)
+        sent = next((wall for ns, wall in reversed(self._published) if ns == stamp), None)
+        if sent is not None:
+            self.latency.add(arrived - sent)
+        self._command = convert.joint_command(message, self.now(), self._offset_ns)
+        if self.lockstep is not None:
+            self.lockstep.command_arrived(self._command.state_stamp, self.now())
+
+    def _on_gripper(self, message: JointState) -> None:
+        self._handled += 1
+        try:
+            self._gripper = convert.gripper_travel(message)
+        except ValueError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=1.0)
+
+    def _on_run_until(self, message: Time) -> None:
+        self._handled += 1
+        if self.lockstep is not None:
+            self.lockstep.run_until(convert.to_seconds(message))
+
+    def _service(self, request: Request) -> Any:
+        def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            self._handled += 1
+            self._check_publishers(force=True)
+            output = self._step_gate((request,))
+            reply = output.replies[0]
+            response.success, response.message = reply.accepted, reply.message
+            return response
+
+        return answer
+
+    def spin_messages(self, timeout: float) -> None:
+        """Handle all messages that are there; wait up to `timeout` s for the first."""
+        before = self._handled
+        self._executor.spin_once(timeout_sec=max(timeout, 0.0))
+        while self._handled != before:  # one spin_once handles one callback
+            before = self._handled
+            self._executor.spin_once(timeout_sec=0.0)
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Handle messages until the next step is due, then take it."""
+        self.spin_messages(0.0)
+        if self._paced:
+            while (remaining := self.rate.remaining()) > 0.0:
+                self.spin_messages(min(remaining, _POLL))
+            self.rate.advance()
+        if self.lockstep is not None and self.stepped is not None:
+            step_time = self._steps_per_turn * self.stepped.step_period
+            if not self.lockstep.may_step(self.now(), step_time, time.monotonic()):
+                self.spin_messages(_POLL)
+                self._diagnose()
+                return
+        self._check_publishers()
+        self._advance()
+        self._diagnose()
+
+    def _advance(self) -> None:
+        if self.stepped is None:
+            self._state = self.plant.read()
+            self._step_gate()
+        else:
+            # the state read after the last step is the one that commands were computed from
+            self._step_gate()
+            for _ in range(self._steps_per_turn):
+                self.stepped.step()
+            self._state = self.plant.read()
+        self.counts["turns"] += 1
+        self._publish_state()
+
+    def begin(self) -> None:
+        """Start the plant and publish the first state."""
+        self.plant.start()
+        self._state = self.plant.read()
+        self._publish_safety(self._gate.mode, self._gate.reason)
+        self._publish_state()
+        self.rate.restart()
+        self.get_logger().info(f"plant {self.settings.bridge.plant} started")
+
+    def _step_gate(self, requests: tuple[Request, ...] = ()) -> GateOutput:
+        inputs = GateInputs(self.now(), self._state, self._command, self._command_publishers, self._gripper, requests)
+        before = self._gate.mode
+        self._gate, output = step(self._gate, inputs, self.settings.gate)
+        if output.targets is not None:
+            self.plant.write(output.targets)
+        for event in output.events:
+            self.get_logger().info(f"[{inputs.now:.3f} s] {event}")
+            self._last_event = event
+        self.counts["events"] += len(output.events)
+        self.counts.update(f"limited by {name}" for name in output.limited)
+        if output.mode is not before:
+            self._publish_safety(output.mode, output.reason)
+        return output
+
+    def _check_publishers(self, force: bool = False) -> None:
+        wall = time.monotonic()
+        if force or wall - self._publishers_checked >= _PUBLISHER_CHECK:
+            self._command_publishers = self.count_publishers(self._command_sub.topic_name)
+            self._publishers_checked = wall
+
+    # -- publishing ----------------------------------------------------------------------------------------------------
+
+    def _publish_state(self) -> None:
+        if self._clock_pub is not None:
+            self._clock_pub.publish(Clock(clock=convert.to_time(self.now())))
+        state = self._state
+        if state is None:
+            return
+        stamp = convert.to_time(state.stamp, self._offset_ns)
+        stamp_ns = convert.to_nanoseconds(stamp)
+        if self._published and self._published[-1][0] == stamp_ns:
+            return  # hardware has not measured anew
+        self._imu_pub.publish(convert.imu_message(state, stamp))
+        if state.base is not None:
+            self._odom_pub.publish(convert.odometry_message(state.base, stamp))
+        message = convert.joint_state_message(state, stamp)
+        self._published.append((stamp_ns, time.perf_counter()))
+        self._joints_pub.publish(message)
+
+    def _publish_safety(self, mode: Mode, reason: str) -> None:
+        self._safety_pub.publish(String(data=f"{mode}: {reason}"))
+
+    def _diagnose(self) -> None:
+        wall = time.monotonic()
+        then, simulated, commands = self._diagnosed
+        if wall - then < _DIAGNOSTICS_PERIOD:
+            return
+        now = self.now()
+        values: dict[str, object] = {
+            "mode": self._gate.mode,
+            "reason": self._gate.reason,
+            "command_publishers": self._command_publishers,
+            "commands": self.counts["commands"],
+            "command_rate_hz": f"{(self.counts['commands'] - commands) / max(now - simulated, 1e-9):.1f}",
+            "command_fault": self._gate.command_fault or "none",
+            "state_to_command_p50_ms": f"{1e3 * self.latency.p50:.3f}",
+            "state_to_command_p99_ms": f"{1e3 * self.latency.p99:.3f}",
+            "state_to_command_max_ms": f"{1e3 * self.latency.max:.3f}",
+            "loop_overruns": self.rate.overruns,
+            "loop_skipped": self.rate.skipped,
+            "turns": self.counts["turns"],
+            "time": f"{now:.3f}",
+            "sim_speed": f"{(now - simulated) / (wall - then):.3f}",
+            "limited_position_or_step": self.counts["limited by position or step"],
+            "limited_torque": self.counts["limited by torque"],
+            "events": self.counts["events"],
+            "last_event": self._last_event,
+        }
+        self._diagnosed = (wall, now, self.counts["commands"])
+        status = DiagnosticStatus(
+            level=_LEVELS.get(self._gate.mode, DiagnosticStatus.OK),
+            name="robot_bridge: safety gate",
+            message=f"{self._gate.mode}: {self._gate.reason}",
+            hardware_id=self.settings.bridge.plant,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = convert.to_time(now, self._offset_ns)
+        self._diagnostics_pub.publish(message)
+
+
+def _refuse_change(_: list[Parameter]) -> SetParametersResult:
+    return SetParametersResult(successful=False, reason="the bridge reads its parameters at the start: restart it")
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the bridge until a signal. Returns the exit code: 0 after a signal, 1 for a mistake or a lost plant."""
+    stopping = False
+
+    def stop(_: int, __: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    bridge: Bridge | None = None
+    try:
+        # own handlers: the plant is to be stopped, and the last messages sent, before ROS shuts down
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        bridge = Bridge()
+        bridge.begin()
+        while not stopping:
+            bridge.turn()
+        return 0
+    except ExternalShutdownException:
+        return 0
+    except (PlantError, ValueError, InvalidParameterValueException) as error:
+        print(f"robot_bridge: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if bridge is not None:
+            bridge.plant.stop()
+            bridge.destroy_node()
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
