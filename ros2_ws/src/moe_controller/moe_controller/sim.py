@@ -34,27 +34,27 @@ def build_parser() -> argparse.ArgumentParser:
     about = {argument.name: argument for argument in SIM_ARGUMENTS}
     parser = argparse.ArgumentParser(prog="sim", description="Go2 + Piper in MuJoCo, through ROS 2.")
 
-    def option(name: str, default: str | None = None, **more: str) -> None:
+    def option(name: str, metavar: str, default: str | None = None) -> None:
         argument = about[name]
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             default=argument.default if default is None else default,
-            choices=None,  # sim_graph checks them, with one message for all ways to start
+            metavar=metavar,
+            # no choices: sim_graph checks them, with one message for all ways to start
             help=argument.description + (f" ({', '.join(argument.choices)})" if argument.choices else ""),
-            **more,
         )
 
-    option("scenario", "walk-and-reach", metavar="NAME")
-    option("duration", metavar="S")
-    option("seed", metavar="N")
-    option("controller", metavar="NAME")
-    option("model", metavar="FILE")
-    option("plant_model", metavar="MJCF")
-    option("command_delay", metavar="S")
-    option("sensor_noise", metavar="X")
-    option("pushes", metavar="V")
-    option("real_time_factor", metavar="X")
-    option("namespace", metavar="NAME")
+    option("scenario", "NAME", "walk-and-reach")
+    option("duration", "S")
+    option("seed", "N")
+    option("controller", "NAME")
+    option("model", "FILE")
+    option("plant_model", "MJCF")
+    option("command_delay", "S")
+    option("sensor_noise", "X")
+    option("pushes", "V")
+    option("speed", "X")
+    option("namespace", "NAME")
     parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
     parser.add_argument("--lockstep", action="store_true", help=about["lockstep"].description)
     parser.add_argument("--record", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
@@ -68,7 +68,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
         name: str(getattr(options, name))
         for name in (
             "scenario", "duration", "seed", "controller", "command_delay", "sensor_noise", "pushes",
-            "real_time_factor", "namespace",
+            "speed", "namespace",
         )
     }  # fmt: skip
     values["model"] = _existing_file("--model", options.model)

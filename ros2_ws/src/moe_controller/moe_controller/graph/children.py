@@ -39,8 +39,10 @@ class Child:
         name: for messages and the log file.
         command: program and arguments.
         environment: the whole environment.
-        log: file that takes what the child prints; None lets the child print on the terminal itself.
+        log: file that takes what the child prints.
+        console: let it print on the terminal; only its standard error goes to the log.
         report: called with each line of standard error worth a person's attention.
+        ready: what a line of the output says once the child is up; empty if nobody waits for that.
     """
 
     def __init__(
@@ -48,28 +50,34 @@ class Child:
         name: str,
         command: Sequence[str],
         environment: Mapping[str, str],
-        log: Path | None,
+        log: Path,
         report: Callable[[str], None],
+        console: bool = False,
+        ready: str = "",
     ) -> None:
         self.name = name
+        self._ready_text = ready
+        self.ready = threading.Event()
+        if not ready:
+            self.ready.set()
         self._report = report
         self._readers: list[threading.Thread] = []
-        pipe = None if log is None else subprocess.PIPE
+        self._muted = False
+        self._log: IO[str] = log.open("w")
         self._process = subprocess.Popen(
             command,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
+            stdout=None if console else subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
             text=True,
             errors="replace",
         )
-        if log is not None:
-            self._log: IO[str] = log.open("w")
+        if not console:
             self._read(self._process.stdout, forward=False)
-            self._read(self._process.stderr, forward=True)
+        self._read(self._process.stderr, forward=True)
 
     @property
     def pid(self) -> int:
@@ -85,12 +93,15 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
+    def mute(self) -> None:
+        """Report nothing more: what a child says while it is being ended is for the log."""
+        self._muted = True
+
     def close(self) -> None:
         """Finish reading after the end of the child."""
         for reader in self._readers:
             reader.join(timeout=2.0)
-        if self._readers:
-            self._log.close()
+        self._log.close()
 
     def _read(self, stream: IO[str] | None, forward: bool) -> None:
         assert stream is not None
@@ -102,7 +113,9 @@ class Child:
         for line in stream:
             self._log.write(line)
             self._log.flush()
-            if forward and line.strip() and not line.startswith(_QUIET):
+            if self._ready_text in line:
+                self.ready.set()
+            if forward and not self._muted and line.strip() and not line.startswith(_QUIET):
                 self._report(line.rstrip())
 
 

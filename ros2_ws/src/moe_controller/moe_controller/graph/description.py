@@ -56,6 +56,9 @@ class Node:
     """All others end with it."""
     console: bool = False
     """Prints on the terminal itself: the operator."""
+    ready: str = ""
+    """What its log says once it is up. Nodes after it wait for that, so that a bridge which refuses to start beside
+    another one takes no second controller into the other's graph. Empty: nobody waits."""
     launch_only: bool = False
     """Needs packages that only a full ROS installation has."""
 
@@ -74,7 +77,8 @@ SIM_ARGUMENTS: tuple[Argument, ...] = (
     Argument("duration", "0", "s to play; 0 for the scenario's own length"),
     Argument("out", "", "folder for record, plot and summary; empty for none"),
     Argument("lockstep", "false", "a step waits for its command: deterministic, as fast as it can", _BOOLEAN),
-    Argument("real_time_factor", "1.0", "speed of simulation time without lockstep"),
+    Argument("speed", "0.0", "simulated time per wall time; 0: real time, or in lockstep as fast as it goes"),
+    Argument("rate", "200.0", "states per second, Hz"),
     Argument("headless", "false", "no windows", _BOOLEAN),
     Argument("namespace", "", "of all nodes"),
     Argument("use_sim_time", "true", "nodes take their time from /clock", _BOOLEAN),
@@ -176,11 +180,18 @@ def _bridge(values: _Values) -> Node:
         "plant": "sim_bridge.mujoco_plant:MujocoPlant",
         "lockstep": values.flag("lockstep"),
         "wait_for_run_until": values.flag("lockstep"),
-        "real_time_factor": values.positive("real_time_factor"),
+        "speed": values.not_negative("speed"),
+        "rate": values.positive("rate"),
         **{f"plant_options.{name}": value for name, value in options.items()},
     }
     return Node(
-        BRIDGE_NODE, "robot_bridge", "bridge_node", "robot_bridge.bridge_node", parameters=parameters, required=True
+        BRIDGE_NODE,
+        "robot_bridge",
+        "bridge_node",
+        "robot_bridge.bridge_node",
+        parameters=parameters,
+        required=True,
+        ready="started",
     )
 
 
@@ -207,6 +218,7 @@ def _operator(values: _Values) -> Node:
         "seed": values.integer("seed"),
         "duration": values.not_negative("duration"),
         "lockstep": values.flag("lockstep"),
+        "rate": values.positive("rate"),
         "out": values.text("out"),
         "controller": values.text("controller"),
         "model": values.text("model"),

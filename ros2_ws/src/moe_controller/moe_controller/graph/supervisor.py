@@ -1,6 +1,6 @@
 """Runs the graph description as child processes, where launch_ros is not installed.
 
-All nodes start together, one session each. When a required node ends, or on SIGINT or SIGTERM, all are ended: SIGINT
+Each node has a session of its own. When a required node ends, or on SIGINT or SIGTERM, all are ended: SIGINT
 first, then SIGTERM, then SIGKILL. Should the supervisor itself be killed, the kernel kills the nodes.
 """
 
@@ -99,8 +99,7 @@ class Supervisor:
         """Run until a required node ends or a signal comes. Call from the main thread."""
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            self._start()
-            return self._watch()
+            return self._start() or self._watch()
         finally:
             self._end_all()
             for number, handler in previous.items():
@@ -109,26 +108,41 @@ class Supervisor:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._asked_to_end = signal.Signals(number)
 
-    def _start(self) -> None:
+    def _start(self) -> Outcome | None:
+        """Start the nodes in order; an outcome if the run is over before all have started."""
         logs = self._directory / "log"
         logs.mkdir(parents=True, exist_ok=True)
         environment = child_environment(logs)
         for node in self._nodes:
             command = node_command(node, logs / f"{node.name}.yaml")
-            log = None if node.console else logs / f"{node.name}.log"
-            self._children.append((node, Child(node.name, command, environment, log, self._prefixed(node.name))))
+            log, report = logs / f"{node.name}.log", self._prefixed(node.name)
+            child = Child(node.name, command, environment, log, report, node.console, node.ready)
+            self._children.append((node, child))
+            while not child.ready.wait(POLL_PERIOD):
+                ended = self._look()
+                if ended:
+                    return ended
+        return None
 
     def _prefixed(self, name: str) -> Callable[[str], None]:
         return lambda line: self._report(f"[{name}] {line}")
 
     def _watch(self) -> Outcome:
-        while self._asked_to_end is None:
-            for node, child in self._children:
-                status = child.poll()
-                if status is not None and node.required:
-                    return self._required_ended(node, status)
+        while True:
+            ended = self._look()
+            if ended:
+                return ended
             time.sleep(POLL_PERIOD)
-        return Outcome(128 + self._asked_to_end, None)
+
+    def _look(self) -> Outcome | None:
+        """Return an outcome if the run is over."""
+        if self._asked_to_end is not None:
+            return Outcome(128 + self._asked_to_end, None)
+        for node, child in self._children:
+            status = child.poll()
+            if status is not None and node.required:
+                return self._required_ended(node, status)
+        return None
 
     def _required_ended(self, node: Node, status: int) -> Outcome:
         if node.console and status >= 0:  # the operator: its end is the end of the run
@@ -152,6 +166,7 @@ class Supervisor:
         for number, patience in steps:
             running = [child for _, child in self._children if child.poll() is None]
             for child in running:
+                child.mute()
                 child.signal(number)
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline and any(child.poll() is None for child in running):

@@ -101,6 +101,7 @@ class OperatorNode(Node):
         self.seed = int(self._declare("seed", 0, "of the scenario"))
         self.duration = float(self._declare("duration", 0.0, "s to play; 0 for the scenario's own length"))
         self.lockstep = bool(self._declare("lockstep", False, "release simulation time slice by slice"))
+        self._period_ns = round(NANOSECONDS / float(self._declare("rate", 200.0, "of the states, Hz; for lockstep")))
         self.out = self._text("out", "", "folder for record, plot and summary; empty for none")
         self.controller = self._text("controller", "moe", "kind of controller, for the summary")
         self.model = self._text("model", "", "policy file, for the summary")
@@ -226,6 +227,7 @@ class OperatorNode(Node):
                 lambda: self._state_ns >= goal_ns, LOST_TIME, "no new /joint_states: is the bridge running?"
             )
             return
+        goal_ns = -(-goal_ns // self._period_ns) * self._period_ns
         self._release(goal_ns)
         if not self._try_spin_until(lambda: self._command_ns >= self._last_command_before(goal_ns), CALL_TIME):
             self._first_command_ns = -1  # the controller is silent; do not wait for it any more
@@ -346,11 +348,10 @@ class OperatorNode(Node):
 
     def _wait_for_first_command(self, deadline: float) -> None:
         """Release single steps until the controller answers one, so that its phase is the same in every run."""
-        step_ns = 5_000_000
         while self._first_command_ns < 0:
             if time.monotonic() > deadline:
                 raise LinkError("no /joint_commands: see the controller's log")
-            self._release(max(self._state_ns, 0) + step_ns)
+            self._release(max(self._state_ns, 0) + self._period_ns)
             self._try_spin_until(lambda: self._first_command_ns >= 0, 1.0)
         self._try_spin_until(self._weights_complete, 1.0)
         self._missing_weights = len(self.recorder.commands) - len(self.recorder.weights)
