@@ -1,0 +1,200 @@
+"""The controller's core: goals and robot state in, joint targets out. ROS-free.
+
+Time is that of the states' stamps. What arrives between two control steps takes effect, and starts to age, at the next
+step, so that a run in lockstep does not depend on when a message was delivered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from go2_piper_description.joints import ARM_SLICE, NUM_JOINTS, joint_array
+from go2_piper_description.kinematics import ArmKinematics
+from go2_piper_description.links import Mount
+from numpy.typing import ArrayLike, NDArray
+from robot_bridge.types import BaseState, RobotState
+from scipy.spatial.transform import Rotation
+
+from .approach import ApproachParams, ApproachRule
+from .contract import Contract
+from .goals import ODOM, EeGoal, check_goal, finite_velocity, in_base_link, single_target
+from .observation import ObservationBuilder, ObservationInputs
+from .policy import PolicyOutput
+from .trajectory import IDENTITY, Array, Pose, PoseTrajectory
+
+STANDSTILL = 1e-3
+"""m/s or rad/s; a velocity command below this asks for nothing, so the approach rule may move the base."""
+
+
+class Policy(Protocol):
+    """What the core needs of a policy; `OnnxPolicy` is one."""
+
+    contract: Contract
+
+    def act(self, observation: NDArray[np.float32]) -> PolicyOutput:
+        """Run one inference. Raises PolicyFault."""
+
+
+@dataclass(frozen=True)
+class ControlOutput:
+    """What one control step gives."""
+
+    position: Array
+    """Joint position targets, rad, shape (18,), within the joint ranges."""
+    weights: Array
+    """Expert weights, shape (groups, experts)."""
+    velocity_command: Array
+    """What the policy was told: vx, vy (m/s), wz (rad/s) in base_link, shape (3,)."""
+    target: Pose
+    """Wanted pose of ee_link in base_link."""
+    shown_target: Array
+    """Where the policy was told the target is, m in base_link, shape (3,)."""
+    walking: bool
+    """Whether the approach rule moves the base."""
+    action: Array
+    """Raw action after its limit, shape (18,)."""
+    policy: PolicyOutput
+
+
+class MoeController:
+    """Follows end-effector targets and velocity commands with a policy."""
+
+    def __init__(
+        self, policy: Policy, cmd_vel_timeout: float = 0.5, approach: ApproachParams | None = None
+    ) -> None:
+        """Prepare for a policy.
+
+        Args:
+            policy: its contract says how observation and action look.
+            cmd_vel_timeout: s after which a velocity command is forgotten.
+            approach: numbers of the approach rule; None for the defaults.
+
+        Raises:
+            ContractError: the contract does not fit the robot or this software.
+        """
+        self.policy = policy
+        self.contract = contract = policy.contract
+        contract.check_robot(Mount().xyz)
+        self._builder = ObservationBuilder(contract.observation)
+        self._default = np.array(contract.default_position)
+        self._scale = np.array(contract.action_scale)
+        self._lower, self._upper = joint_array("lower"), joint_array("upper")
+        arm = ArmKinematics(Mount(xyz=contract.mount_xyz))
+        self._rule = ApproachRule(
+            arm.shoulder, contract.target_region, contract.velocity_limits, approach or ApproachParams()
+        )
+        home = arm.ee_transform(joint_array("stand")[ARM_SLICE])
+        self.home = Pose(home[:3, 3], Rotation.from_matrix(home[:3, :3]).as_quat())
+        """Pose of ee_link in base_link while the robot stands: the target until one is given."""
+        self._timeout = cmd_vel_timeout
+        self._goal: EeGoal | None = None
+        self._velocity = np.zeros(3)
+        self._velocity_stamp: float | None = None
+        self._velocity_is_new = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what earlier steps left behind. The end-effector goal stays; a velocity command does not."""
+        self._last_action = np.zeros(NUM_JOINTS)
+        self._walking = np.zeros((), dtype=bool)
+        self._velocity = np.zeros(3)
+        self._velocity_stamp = None
+        self._velocity_is_new = False
+        self._base_target = self.home
+
+    # -- goals ---------------------------------------------------------------------------------------------------------
+
+    def set_target(
+        self, position: ArrayLike, frame: str, base: BaseState | None = None, orientation: ArrayLike = IDENTITY
+    ) -> None:
+        """Take a new end-effector target; arguments and errors as in `goals.single_target`."""
+        self._goal = single_target(position, frame, base, orientation)
+
+    def set_trajectory(
+        self, trajectory: PoseTrajectory, frame: str, base: BaseState | None = None, start: float | None = None
+    ) -> None:
+        """Take a new end-effector trajectory; arguments and errors as in `goals.check_goal`."""
+        self._goal = check_goal(trajectory, frame, base, start)
+
+    def set_velocity(self, velocity: ArrayLike) -> None:
+        """Take a velocity command vx, vy (m/s), wz (rad/s), limited to what the policy knows. Raises GoalError."""
+        self._velocity = self.contract.velocity_limits.clip(finite_velocity(velocity))
+        self._velocity_is_new = True
+
+    # -- the step --------------------------------------------------------------------------------------------------
+
+    def step(self, state: RobotState, now: float, executing: bool) -> ControlOutput:
+        """Compute joint targets.
+
+        Args:
+            state: newest measurement.
+            now: time on the clock of the states, s.
+            executing: whether the robot follows the commands. While it does not (the gate holds it), the policy sees a
+                last action of zero: the stand pose is what is in effect.
+
+        Raises:
+            PolicyFault: the policy gave nothing usable; there is no command for this step.
+        """
+        target, fixed_to_robot = self._target(state, now)
+        velocity, shown = self._motion(target.position, now, fixed_to_robot)
+        observation = self._builder.build(
+            ObservationInputs(
+                orientation=state.orientation,
+                angular_velocity=state.angular_velocity,
+                joint_position=state.position,
+                joint_velocity=state.velocity,
+                velocity_command=velocity,
+                ee_target=shown,
+                last_action=self._last_action if executing else np.zeros(NUM_JOINTS),
+            )
+        )
+        output = self.policy.act(observation)
+        limit = self.contract.action_clip
+        self._last_action = np.clip(output.action, -limit, limit)
+        position = np.clip(self._default + self._scale * self._last_action, self._lower, self._upper)
+        return ControlOutput(
+            position, output.weights, velocity, target, shown, bool(self._walking), self._last_action, output
+        )
+
+    def _target(self, state: RobotState, now: float) -> tuple[Pose, bool]:
+        """Return the wanted pose in base_link, and whether it moves with the robot so that walking cannot reach it."""
+        if self._goal is None:
+            self._base_target = self.home
+            return self.home, True
+        if self._goal.start is None:
+            self._goal = EeGoal(self._goal.trajectory, self._goal.frame, now)
+        pose = self._goal.pose(now)
+        if self._goal.frame != ODOM:
+            self._base_target = pose
+            return pose, True
+        if state.base is None:  # odometry was lost on the way: hold the arm where it is and do not walk blindly
+            return self._base_target, True
+        self._base_target = in_base_link(pose, state.base)
+        return self._base_target, False
+
+    def _motion(self, target: Array, now: float, fixed_to_robot: bool) -> tuple[Array, Array]:
+        """Return the velocity command and the shown target; the operator's command goes before the approach."""
+        command = self._fresh_velocity(now)
+        if fixed_to_robot or np.any(np.abs(command) > STANDSTILL):
+            self._walking = np.zeros((), dtype=bool)
+            return command, self._rule.project(target)
+        approach = self._rule.step(target, self._walking)
+        self._walking = approach.walking
+        return approach.velocity, approach.shown_target
+
+    def _fresh_velocity(self, now: float) -> Array:
+        if self._velocity_is_new:
+            self._velocity_stamp, self._velocity_is_new = now, False
+        stamp = self._velocity_stamp
+        # a stamp ahead of now: time went back, so the command is from another run
+        if stamp is None or not 0.0 <= now - stamp <= self._timeout:
+            return np.zeros(3)
+        return self._velocity
+
+
+def weights_entropy(weights: Array) -> Array:
+    """Return the entropy of the expert weights, nats, shape (groups,): 0 for one expert alone, log(experts) for all."""
+    safe = np.clip(weights, 1e-12, 1.0)
+    return np.asarray(-np.sum(safe * np.log(safe), axis=-1))
