@@ -33,7 +33,7 @@ class Runner:
         self.env, self.config, self.folder = env, config, folder
         cfg = copy.deepcopy(config)  # rsl_rl writes into it
         cfg["multi_gpu"] = None
-        algorithm: type[PPO] = resolve_callable(cfg["algorithm"]["class_name"])  # type: ignore[assignment]
+        algorithm: type[PPO] = resolve_callable(cfg["algorithm"]["class_name"])
         self.algorithm = algorithm.construct_algorithm(env.get_observations(), env, cfg, "cpu")
         self.iteration = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,9 @@ class Runner:
             self.iteration = state["iteration"]
         except Exception as error:  # torch raises many kinds for a bad file; all mean the same to the user
             reason = str(error).splitlines()[0]
-            raise CheckpointError(f"{self.checkpoint} does not fit this run ({reason}): remove it or change --out")
+            raise CheckpointError(
+                f"{self.checkpoint} does not fit this run ({reason}): remove it or change --out"
+            ) from error
         return True
 
     def train(self, iterations: int, save_every: int = 25) -> None:

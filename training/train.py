@@ -16,7 +16,8 @@ import torch
 from go2_piper_description.joints import NUM_JOINTS
 
 from .envs.go2_piper_env import Go2PiperEnv
-from .models.expert import CheckpointError, load_expert, save_expert
+from .export import save_gate
+from .models.expert import CheckpointError, Expert, load_expert, save_expert
 from .models.mixture import MixtureModel
 from .models.single import SingleExpertModel
 from .runner import Runner
@@ -37,7 +38,10 @@ def _save_experts(actor: torch.nn.Module, stage: Stage, runs: Path) -> None:
         save_expert(actor.expert, expert_path(runs, stage.name, stage.name))
     elif isinstance(actor, MixtureModel) and not actor.freeze_experts:
         for name, expert in zip(EXPERT_NAMES, actor.experts, strict=True):
+            assert isinstance(expert, Expert)  # ModuleList forgets the type
             save_expert(expert, expert_path(runs, stage.name, name))
+    if isinstance(actor, MixtureModel) and actor.gate is not None:
+        save_gate(actor.gate, runs / stage.name / "gate.safetensors")
 
 
 def train(stage: Stage, runs: Path, steps: float, seed: int, threads: int, fresh: bool) -> Path:

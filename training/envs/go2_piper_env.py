@@ -177,6 +177,16 @@ class Go2PiperEnv(VecEnv):
             extras,
         )
 
+    @property
+    def base_linear_velocity(self) -> Array:
+        """m/s in base_link, (N, 3), after the last step."""
+        return self._linear_velocity
+
+    @property
+    def base_angular_velocity(self) -> Array:
+        """rad/s in base_link, (N, 3), after the last step."""
+        return self._angular_velocity
+
     # --- one control step ------------------------------------------------------------------------------------------
 
     def _simulate(self, target: Array) -> None:
@@ -297,9 +307,7 @@ class Go2PiperEnv(VecEnv):
         if ids.size == 0:
             return
         c = self.config
-        self.command[ids] = sample_velocity_commands(
-            self._rng, ids.size, c.velocity_limits, c.zero_command_probability
-        )
+        self.command[ids] = sample_velocity_commands(self._rng, ids.size, c.velocity_limits, c.zero_command_probability)
         self.ee_target[ids] = sample_targets(self._rng, ids.size, c.target_region, self.shoulder)
         wait = self._rng.uniform(*c.resample_interval, ids.size) / c.control_period
         self._resample_at[ids] = self.episode_length_buf.numpy()[ids] + wait.astype(np.int64)

@@ -80,8 +80,7 @@ def total_reward(x: RewardInputs, w: Rewards, period: float) -> tuple[Array, dic
         "torque": w.torque * np.sum(x.torque**2, axis=1),
         "joint_acceleration": w.joint_acceleration * np.sum(x.joint_acceleration**2, axis=1),
         "action_rate": w.action_rate * np.sum((x.action - x.last_action) ** 2, axis=1),
-        "hip_deviation": w.hip_deviation
-        * np.sum(np.abs(x.joint_position[:, _HIPS] - _DEFAULT[_HIPS]), axis=1),
+        "hip_deviation": w.hip_deviation * np.sum(np.abs(x.joint_position[:, _HIPS] - _DEFAULT[_HIPS]), axis=1),
         "foot_slip": w.foot_slip * np.sum(x.foot_speed**2 * x.foot_contact, axis=1) * x.walk,
         "stand_still": w.stand_still * legs * (x.walk & ~walking),
         "arm_neutral": w.arm_neutral * arm * x.arm_neutral,
