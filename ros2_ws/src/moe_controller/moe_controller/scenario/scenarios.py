@@ -153,13 +153,13 @@ def _circle(phase: Array) -> Array:
 
 
 def _eight(phase: Array) -> Array:
-    return np.stack([np.zeros_like(phase), 0.16 * np.sin(phase), 0.08 * np.sin(2 * phase)], axis=1)
+    return np.stack([np.zeros_like(phase), 0.14 * np.sin(phase), 0.07 * np.sin(2 * phase)], axis=1)
 
 
 def _trajectory(seed: int) -> Iterator[Goal]:
     generator = np.random.default_rng(seed)
     while True:
-        duration = round(float(generator.uniform(9.0, 12.0)), 1)
+        duration = round(float(generator.uniform(13.0, 16.0)), 1)
         yield Goal("circle", duration, path=_path(_circle, (0.42, 0.0, 0.22), duration))
         yield Goal("figure eight", duration, frame=ODOM_FRAME, path=_path(_eight, (0.42, 0.0, 0.60), duration))
 

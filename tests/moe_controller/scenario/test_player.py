@@ -1,0 +1,120 @@
+"""The player: order of the services, timing of the goals, endings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from go2_piper_description.joints import ARM_SLICE
+from go2_piper_description.kinematics import ArmKinematics
+from moe_controller.scenario.player import ARRIVED_TIME, Ending, Player
+from moe_controller.scenario.scenarios import ODOM_FRAME, Goal, goals
+
+from .fake_link import STAND, FakeLink
+
+HOME = ArmKinematics().ee_position(STAND[ARM_SLICE])
+
+
+def play(link: FakeLink, given: Iterable[Goal], duration: float | None = None) -> Ending:
+    return Player(link, given, duration).run()
+
+
+def target(hold: float = 1.0) -> Goal:
+    return Goal("target", hold, target=(0.4, 0.0, 0.4))
+
+
+def test_stands_activates_plays_and_sits() -> None:
+    link = FakeLink()
+    ending = play(link, [target(), target()])
+    assert ending == Ending("scenario finished", finished=True)
+    assert link.requests == ["stand", "activate", "sit"]
+    first, second = link.recorder.goals
+    assert first.end - first.start == pytest.approx(1.0) and second.start == first.end
+    assert first.completed and second.completed
+    assert (link.recorder.play_start, link.recorder.play_end) == (first.start, second.end)
+
+
+def test_goals_are_sent_when_they_begin() -> None:
+    link = FakeLink()
+    play(link, [target(), target()])
+    assert [time for time, _, _ in link.sent] == [goal.start for goal in link.recorder.goals]
+
+
+def test_velocity_is_repeated_before_the_controller_forgets_it() -> None:
+    link = FakeLink()
+    play(link, [Goal("forward", 2.0, velocity=(0.5, 0.0, 0.0))])
+    times = [time for time, kind, _ in link.sent if kind == "velocity"]
+    assert len(times) == 20
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 0.2
+
+
+def test_duration_cuts_the_last_goal() -> None:
+    link = FakeLink()
+    ending = play(link, goals("reach", 0, 6.0), duration=6.0)
+    assert ending == Ending("duration reached", finished=True)
+    assert [goal.completed for goal in link.recorder.goals] == [True, False]
+    assert link.recorder.play_end - link.recorder.play_start == pytest.approx(6.0)
+
+
+def test_without_goals_the_robot_stays_active_for_the_duration() -> None:
+    link = FakeLink()
+    ending = play(link, [], duration=3.0)
+    assert ending.finished and not link.sent
+    assert link.recorder.play_end - link.recorder.play_start == pytest.approx(3.0)
+
+
+def test_goal_ends_when_the_end_effector_has_stayed_near() -> None:
+    link = FakeLink()
+    at_home = (HOME[0], HOME[1], HOME[2] + link.height)
+    play(link, [Goal("far", 12.0, target=at_home, frame=ODOM_FRAME, until_arrival=True)])
+    (goal,) = link.recorder.goals
+    assert goal.completed and ARRIVED_TIME <= goal.end - goal.start < ARRIVED_TIME + 0.2
+
+
+def test_goal_out_of_reach_ends_after_its_time() -> None:
+    link = FakeLink()
+    play(link, [Goal("far", 2.0, target=(3.0, 0.0, 0.5), frame=ODOM_FRAME, until_arrival=True)])
+    (goal,) = link.recorder.goals
+    assert goal.completed and goal.end - goal.start == pytest.approx(2.0)
+
+
+def test_leaving_active_ends_the_run_and_is_watched_until_damping() -> None:
+    link = FakeLink()
+    link.damp_at = 2.0
+    ending = play(link, [target(10.0)])
+    assert not ending.finished and "gate left ACTIVE (HOLD: command is stale)" in ending.reason
+    assert [event.mode for event in link.recorder.gate_events][-2:] == ["HOLD", "DAMPING"]
+    assert "sit" not in link.requests
+
+
+@pytest.mark.parametrize(("service", "words"), [("stand", "standing up was refused"), ("activate", "activation was")])
+def test_refusals_end_the_run_with_their_reason(service: str, words: str) -> None:
+    link = FakeLink()
+    link.refusals[service] = "two publishers of commands"
+    ending = play(link, [target()])
+    assert not ending.finished and words in ending.reason and "two publishers" in ending.reason
+    assert not link.sent
+
+
+def test_a_robot_that_does_not_stand_up_ends_the_run() -> None:
+    link = FakeLink()
+    link.stand_mode = "STANDING_UP"
+    ending = play(link, [target()])
+    assert not ending.finished and "did not stand up" in ending.reason
+
+
+def test_interrupt_and_lost_link_become_endings_with_a_record() -> None:
+    for name, words in (("interrupt_at", "interrupted"), ("lose_at", "no new /joint_states")):
+        link = FakeLink()
+        setattr(link, name, 1.0)
+        ending = play(link, [target(10.0)])
+        assert not ending.finished and words in ending.reason
+        assert ending.interrupted == (name == "interrupt_at")
+        assert len(link.recorder.goals) == 1 and not link.recorder.goals[0].completed
+
+
+def test_falls_are_counted_once_each() -> None:
+    link = FakeLink()
+    player = Player(link, [target(1.0)], None, lambda progress: setattr(link, "height", 0.1))
+    player.run()
+    assert player.progress.falls == 1
