@@ -49,7 +49,7 @@ class Processes:
         except subprocess.TimeoutExpired:
             process.kill()
             output, errors = process.communicate()
-            raise AssertionError(f"{process.args} did not end within {HARD_LIMIT:g} s:\n{output}\n{errors}") from None
+            raise AssertionError(f"{process.args!r} did not end within {HARD_LIMIT:g} s:\n{output}\n{errors}") from None
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def running(self) -> list[int]:
@@ -63,6 +63,12 @@ class Processes:
                 if marked and "\nState:\tZ" not in (entry / "status").read_text():
                     found.append(int(entry.name))
         return found
+
+    def find(self, words: str) -> int:
+        """Return the id of the one marked process with these words in its command line."""
+        found = [pid for pid in self.running() if words in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")]
+        assert len(found) == 1, f"{len(found)} processes have '{words}' in their command line"
+        return found[0]
 
     def await_none(self) -> list[int]:
         """Wait until no marked process is left; return those that are after a while."""
