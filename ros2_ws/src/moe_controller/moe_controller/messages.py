@@ -1,0 +1,60 @@
+"""Goals out of ROS messages, with checks. Imports message packages, not rclpy."""
+
+from __future__ import annotations
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, Transform, Twist
+from go2_piper_description.links import EE_LINK
+from robot_bridge.convert import to_seconds
+from trajectory_msgs.msg import MultiDOFJointTrajectory
+
+from .goals import GoalError
+from .trajectory import Array, PoseTrajectory
+
+LARGEST_START_GAP = 60.0
+"""s between the start of a trajectory and the states; more means two different clocks."""
+
+
+def velocity_of(message: Twist) -> Array:
+    """Return vx, vy, wz, shape (3,); the other components are not used."""
+    return np.array([message.linear.x, message.linear.y, message.angular.z])
+
+
+def quaternion_of(message: Quaternion) -> Array:
+    """Return x, y, z, w, shape (4,)."""
+    return np.array([message.x, message.y, message.z, message.w])
+
+
+def trajectory_of(message: MultiDOFJointTrajectory, now: float | None) -> tuple[PoseTrajectory, float | None]:
+    """Return the poses of `ee_link` and when they start.
+
+    Args:
+        message: one transform per point, of `ee_link`.
+        now: stamp of the newest state, s; None where there is none.
+
+    Returns:
+        The trajectory, and its start on the clock of the states, s; None for the next control step (zero stamp).
+
+    Raises:
+        GoalError: in one line, for anything that is not such a trajectory.
+    """
+    if list(message.joint_names) not in ([], [EE_LINK]):
+        raise GoalError(f"the trajectory is for {list(message.joint_names)}: give poses of '{EE_LINK}'")
+    if any(len(point.transforms) != 1 for point in message.points):
+        raise GoalError("each point of the trajectory needs one transform")
+    transforms: list[Transform] = [point.transforms[0] for point in message.points]
+    try:
+        trajectory = PoseTrajectory(
+            [to_seconds(point.time_from_start) for point in message.points],
+            np.array([[t.translation.x, t.translation.y, t.translation.z] for t in transforms]).reshape(-1, 3),
+            np.array([quaternion_of(t.rotation) for t in transforms]).reshape(-1, 4),
+        )
+    except ValueError as error:
+        raise GoalError(str(error)) from None
+    start = to_seconds(message.header.stamp)
+    if start == 0.0:
+        return trajectory, None
+    if now is not None and abs(start - now) > LARGEST_START_GAP:
+        raise GoalError(f"the trajectory starts at {start:.3f} s and the states are at {now:.3f} s: "
+                        "stamp it with their clock (use_sim_time) or leave the stamp zero")  # fmt: skip
+    return trajectory, start
