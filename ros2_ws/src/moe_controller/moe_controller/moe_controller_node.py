@@ -18,6 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -53,6 +54,11 @@ _DIAGNOSTICS_PERIOD = 1.0
 _SAME_STATE = 0.6
 """A state younger than this part of a control period after the last one used is not a new step: time in a simulation
 may run slower than the wall clock. Stamps on a 5 ms grid that should be 20 ms apart may be 15 ms apart."""
+_GOALS = (PoseStamped, MultiDOFJointTrajectory, Twist)
+_NO_SUBSCRIPTION_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+_NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
+"""The executor looks at every event of every topic each time it waits, which costs more than the messages themselves.
+Only the topics that people publish keep them, for the warning about an incompatible quality of service."""
 _QUIET = 1.0
 """s between repetitions of a log line."""
 
@@ -180,7 +186,7 @@ class MoeControllerNode(LifecycleNode):
         self._subscriptions_made.clear()
 
     def _advertise(self, kind: Any, topic: str) -> Any:
-        publisher = self.create_publisher(kind, topic, QUEUE)
+        publisher = self.create_publisher(kind, topic, QUEUE, event_callbacks=_NO_PUBLISHER_EVENTS)
         self._publishers_made.append(publisher)
         return publisher
 
@@ -204,7 +210,10 @@ class MoeControllerNode(LifecycleNode):
             (JointState, "joint_states", self._on_state("joints"), QUEUE),
         ]
         for kind, topic, callback, qos in wanted:
-            self._subscriptions_made.append(self.create_subscription(kind, topic, callback, qos))
+            events = None if kind in _GOALS else _NO_SUBSCRIPTION_EVENTS
+            self._subscriptions_made.append(
+                self.create_subscription(kind, topic, callback, qos, event_callbacks=events)
+            )
 
     def _on_state(self, kind: Kind) -> Callable[[Any], None]:
         def take(message: Any) -> None:
