@@ -114,7 +114,7 @@ class Contract:
             if version != SCHEMA_VERSION:
                 raise ContractError(f"contract schema {version!r}, this software reads {SCHEMA_VERSION}: export again")
             return cls._from_dict(raw)
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError, ValueError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
             if isinstance(error, ContractError):
                 raise
             raise ContractError(f"the contract cannot be read ({error}): export the policy again") from error
@@ -129,7 +129,33 @@ class Contract:
         values["observation"] = tuple(ObservationTerm(**term) for term in raw["observation"])  # type: ignore
         for name, kind in (("velocity_limits", VelocityLimits), ("target_region", TargetRegion)):
             values[name] = kind(**{key: _tuples(value) for key, value in raw[name].items()})  # type: ignore
-        return cls(**values)  # type: ignore[arg-type]
+        contract = cls(**values)  # type: ignore[arg-type]
+        contract._check_kinds()
+        return contract
+
+    def _check_kinds(self) -> None:
+        """Refuse entries of the wrong kind, so that all that comes later may rely on them. Raises ValueError."""
+        for name in ("experts", "groups", "joint_names", "expert_sha256"):
+            if not _all_of(getattr(self, name), str):
+                raise ValueError(f"'{name}' is not a list of names")
+        for name in ("default_position", "action_scale", "kp", "kd", "mount_xyz"):
+            if not _all_of(getattr(self, name), int, float):
+                raise ValueError(f"'{name}' is not a list of numbers")
+        for name in ("action_clip", "control_period"):
+            if not _all_of((getattr(self, name),), int, float):
+                raise ValueError(f"'{name}' is not a number")
+        for part in (self.velocity_limits, self.target_region):
+            for name, limits in asdict(part).items():
+                if not (_all_of(limits, int, float) and len(limits) == 2 and -1e3 < limits[0] <= limits[1] < 1e3):
+                    raise ValueError(f"'{name}' is not a lower and an upper limit")
+        for term in self.observation:
+            whole = _all_of((term.size, term.history), int) and term.size > 0 and term.history > 0
+            if not (whole and isinstance(term.name, str) and _all_of((term.scale, term.clip), int, float)):
+                raise ValueError(f"observation term {term.name!r} is not a name with numbers")
+            if not (np.isfinite(term.scale) and term.clip > 0):
+                raise ValueError(f"observation term {term.name!r} has scale {term.scale} and clip {term.clip}")
+        if len(self.mount_xyz) != 3:
+            raise ValueError("'mount_xyz' is not three numbers")
 
     def check_robot(self, mount_xyz: tuple[float, float, float] | None = None, tolerance: float = 1e-6) -> None:
         """Refuse a contract that does not fit the robot's tables.
@@ -143,7 +169,9 @@ class Contract:
         """
         problems = self._joint_name_problems() or self._number_problems(tolerance)
         if mount_xyz is not None and not np.allclose(self.mount_xyz, mount_xyz, atol=0.05):
-            problems.append(f"arm mount {self.mount_xyz} in the policy, {mount_xyz} on the robot (more than 5 cm apart)")
+            problems.append(
+                f"arm mount {self.mount_xyz} in the policy, {mount_xyz} on the robot (more than 5 cm apart)"
+            )
         if problems:
             raise ContractError("the policy does not fit the robot: " + "; ".join(problems))
 
@@ -188,6 +216,11 @@ class Contract:
         if not self.action_clip > 0:
             problems.append(f"action clip {self.action_clip} is not positive")
         return problems
+
+
+def _all_of(values: object, *kinds: type) -> bool:
+    """Whether this is a tuple of nothing but these kinds; true and false do not count as numbers."""
+    return isinstance(values, tuple) and all(isinstance(v, kinds) and not isinstance(v, bool) for v in values)
 
 
 def _tuples(value: object) -> object:
