@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -53,6 +54,9 @@ LOG_QUEUE = QoSProfile(depth=1000)
 """Of the subscriptions that feed the record: nothing may be lost."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
+POLL = 0.01
+LOCKSTEP_POLL = 0.0005
+"""s of wall time between two looks at what has arrived; in lockstep everybody waits for the operator."""
 START_TIME = 60.0
 """s of wall time for the bridge and the controller to come up."""
 LOST_TIME = 2.5
@@ -96,7 +100,7 @@ class OperatorNode(Node):
     """The `Link` of the player over ROS topics and services."""
 
     def __init__(self) -> None:
-        super().__init__("operator")
+        super().__init__("operator", start_parameter_services=False)
         self.scenario = self._text("scenario", "none", "what to play")
         self.seed = int(self._declare("seed", 0, "of the scenario"))
         self.duration = float(self._declare("duration", 0.0, "s to play; 0 for the scenario's own length"))
@@ -116,11 +120,11 @@ class OperatorNode(Node):
         self._state_ns = self._odom_ns = self._command_ns = -1
         self._first_command_ns = -1
         self._control_period_ns = 20_000_000
-        self._handled = 0
         self._joint_order: tuple[tuple[str, ...], NDArray[np.intp], int | None] | None = None
         self._rates = {"states": _Rate(), "commands": _Rate(), "time": _Rate()}
         self._weights: NDArray[np.float64] | None = None
         self._missing_weights = 0
+        self._poll = LOCKSTEP_POLL if self.lockstep else POLL
         self._diagnosed: dict[str, int] = {}
         self._started: tuple[float, float] | None = None
         self._connect()
@@ -136,12 +140,14 @@ class OperatorNode(Node):
         return str(self._declare(name, default, description))
 
     def _connect(self) -> None:
-        self.create_subscription(JointState, "joint_states", self._on_states, LOG_QUEUE)
-        self.create_subscription(Odometry, "odom", self._on_odom, LOG_QUEUE)
-        self.create_subscription(JointState, "joint_commands", self._on_command, LOG_QUEUE)
-        self.create_subscription(Float64MultiArray, "moe/expert_weights", self._on_weights, LOG_QUEUE)
-        self.create_subscription(String, "safety/state", self._on_safety, LATCHED)
-        self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, QUEUE)
+        self._inputs = [
+            self.create_subscription(JointState, "joint_states", self._on_states, LOG_QUEUE),
+            self.create_subscription(Odometry, "odom", self._on_odom, LOG_QUEUE),
+            self.create_subscription(JointState, "joint_commands", self._on_command, LOG_QUEUE),
+            self.create_subscription(Float64MultiArray, "moe/expert_weights", self._on_weights, LOG_QUEUE),
+            self.create_subscription(String, "safety/state", self._on_safety, LATCHED),
+            self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, QUEUE),
+        ]
         self._target = self.create_publisher(PoseStamped, "ee_target", QUEUE)
         self._path = self.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", QUEUE)
         self._velocity = self.create_publisher(Twist, "cmd_vel", QUEUE)
@@ -151,7 +157,6 @@ class OperatorNode(Node):
         self._bridge_parameters = self.create_client(GetParameters, f"{self._bridge_name}/get_parameters")
 
     def _on_states(self, message: JointState) -> None:
-        self._handled += 1
         stamp = _stamp_ns(message.header.stamp)
         if stamp <= self._state_ns:
             return
@@ -168,7 +173,6 @@ class OperatorNode(Node):
         self._state_ns = stamp
 
     def _on_odom(self, message: Odometry) -> None:
-        self._handled += 1
         self._odom_ns = _stamp_ns(message.header.stamp)
         pose, twist = message.pose.pose, message.twist.twist
         p, o, v, w = pose.position, pose.orientation, twist.linear, twist.angular
@@ -176,7 +180,6 @@ class OperatorNode(Node):
         self.recorder.bases.append((self._odom_ns / NANOSECONDS, row))
 
     def _on_command(self, message: JointState) -> None:
-        self._handled += 1
         self._rates["commands"].add()
         self._command_ns = _stamp_ns(message.header.stamp)
         self.recorder.commands.append(self._command_ns / NANOSECONDS)
@@ -184,20 +187,17 @@ class OperatorNode(Node):
             self._first_command_ns = self._command_ns
 
     def _on_weights(self, message: Float64MultiArray) -> None:
-        self._handled += 1
         groups, experts = ((dim.label.partition(":")[2]).split(",") for dim in message.layout.dim)
         self.recorder.groups, self.recorder.experts = tuple(groups), tuple(experts)
         self._weights = np.asarray(message.data).reshape(len(groups), len(experts))
         self.recorder.weights.append(self._weights)
 
     def _on_safety(self, message: String) -> None:
-        self._handled += 1
         mode, _, reason = message.data.partition(":")
         self._mode, self._reason = mode.strip(), reason.strip()
         self.recorder.gate_events.append(GateEvent(max(self.now, 0.0), self._mode, self._reason))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self._handled += 1
         for status in message.status:
             self.diagnostics[status.name] = {item.key: item.value for item in status.values}
             self._diagnosed[status.name] = self._diagnosed.get(status.name, 0) + 1
@@ -223,22 +223,24 @@ class OperatorNode(Node):
         """Let time pass until states of this time, s, are there; in lockstep also the commands that they lead to."""
         goal_ns = round(until * NANOSECONDS)
         if self._run_until is None:
-            self._spin_until(
+            self._wait_for_states(
                 lambda: self._state_ns >= goal_ns, LOST_TIME, "no new /joint_states: is the bridge running?"
             )
             return
         goal_ns = -(-goal_ns // self._period_ns) * self._period_ns
         self._release(goal_ns)
-        if not self._try_spin_until(lambda: self._command_ns >= self._last_command_before(goal_ns), CALL_TIME):
+        if not self._wait_until(lambda: self._command_ns >= self._last_command_before(goal_ns), CALL_TIME):
             self._first_command_ns = -1  # the controller is silent; do not wait for it any more
-        self._try_spin_until(self._weights_complete, CALL_TIME)
-        self._answer_of(self._bridge_parameters, GetParameters.Request())
-        self._drain()
+        if not self._wait_until(self._weights_complete, CALL_TIME):
+            self._note_missing_weights()
+        if self._mode != "ACTIVE":
+            # while the player waits for a mode, have it no later than the states of the step that entered it
+            self._answer_of(self._bridge_parameters, GetParameters.Request())
 
     def _release(self, goal_ns: int) -> None:
         assert self._run_until is not None
         self._run_until.publish(_time_message(goal_ns))
-        self._spin_until(
+        self._wait_for_states(
             lambda: self._state_ns >= goal_ns and self._odom_ns >= goal_ns,
             LOCKSTEP_LOST_TIME,
             "no new /joint_states and /odom: is the bridge running in lockstep?",
@@ -254,6 +256,10 @@ class OperatorNode(Node):
     def _weights_complete(self) -> bool:
         return len(self.recorder.weights) + self._missing_weights >= len(self.recorder.commands)
 
+    def _note_missing_weights(self) -> None:
+        """From here on do not wait for weights that were published before we were listening."""
+        self._missing_weights = len(self.recorder.commands) - len(self.recorder.weights)
+
     @property
     def simulation_speed(self) -> float | None:
         """Time of the states as a multiple of wall time, since the robot began to stand up; None before."""
@@ -265,7 +271,6 @@ class OperatorNode(Node):
     def request(self, service: str) -> tuple[bool, str]:
         """Call a service of the gate."""
         answer = self._answer_of(self._safety[service], Trigger.Request())
-        self._drain()
         return bool(answer.success), str(answer.message)
 
     def send_target(self, goal: Goal) -> None:
@@ -300,12 +305,9 @@ class OperatorNode(Node):
 
     def _deliver(self, publisher: Publisher, message: object) -> None:
         publisher.publish(message)
-        if not self.lockstep:
-            return
-        if not publisher.wait_for_all_acked(Duration(seconds=CALL_TIME)):
+        # in lockstep, time stands until the goal has arrived; the controller takes goals before states
+        if self.lockstep and not publisher.wait_for_all_acked(Duration(seconds=CALL_TIME)):
             raise LinkError(f"nobody acknowledged a message on {publisher.topic_name}: is the controller running?")
-        # the executor of the controller handles subscriptions before services: after this answer the goal is in force
-        self._answer_of(self._controller_state, GetState.Request())
 
     # --- waiting
 
@@ -329,16 +331,16 @@ class OperatorNode(Node):
         while missing():
             if time.monotonic() > deadline:
                 raise LinkError(f"no {missing()} within {START_TIME:g} s: the bridge or the controller did not start")
-            self._spin_once(0.1)
+            self._pause(0.05)
             observe()
         while not self._controller_is_active():
             if time.monotonic() > deadline:
                 raise LinkError(f"the controller did not become active within {START_TIME:g} s: see its log")
-            self._spin_once(0.1)
+            self._pause(0.05)
             observe()
         if self.lockstep:
             self._wait_for_first_command(deadline)
-        elif not self._try_spin_until(lambda: self._command_ns >= 0, max(deadline - time.monotonic(), 1.0)):
+        elif not self._wait_until(lambda: self._command_ns >= 0, max(deadline - time.monotonic(), 1.0)):
             raise LinkError("no /joint_commands: see the controller's log")
         self._started = (self.now, time.monotonic())
 
@@ -352,54 +354,65 @@ class OperatorNode(Node):
             if time.monotonic() > deadline:
                 raise LinkError("no /joint_commands: see the controller's log")
             self._release(max(self._state_ns, 0) + self._period_ns)
-            self._try_spin_until(lambda: self._first_command_ns >= 0, 1.0)
-        self._try_spin_until(self._weights_complete, 1.0)
-        self._missing_weights = len(self.recorder.commands) - len(self.recorder.weights)
+            self._wait_until(lambda: self._first_command_ns >= 0, 1.0)
+        self._wait_until(self._weights_complete, 1.0)
+        self._note_missing_weights()
 
     def wait_for_diagnostics(self) -> None:
         """Wait for a last word of the bridge and the controller."""
         before = dict(self._diagnosed)
-        self._try_spin_until(
+        self._wait_until(
             lambda: bool(before) and all(self._diagnosed[name] > count for name, count in before.items()),
             DIAGNOSTICS_TIME,
         )
 
-    def _spin_once(self, timeout: float) -> None:
+    def _take_messages(self) -> None:
+        """Handle all messages that are here; an executor would build a wait set for each: several times the work."""
+        taken = []
+        for subscription in self._inputs:
+            with subscription.handle:
+                while (item := subscription.handle.take_message(subscription.msg_type, False)) is not None:
+                    taken.append((item[1]["source_timestamp"], subscription.callback, item[0]))
+        # in the order of publication, also across topics: an event belongs to the state before it
+        for _, callback, message in sorted(taken, key=itemgetter(0)):
+            callback(message)
+
+    def _pause(self, duration: float) -> None:
+        """Let `duration` s of wall time pass. Raises Interrupted."""
         if self.interrupted:
             raise Interrupted
-        self._executor.spin_once(timeout)
+        time.sleep(duration)
 
-    def _try_spin_until(self, done: Callable[[], bool], patience: float) -> bool:
+    def _wait_until(self, done: Callable[[], bool], patience: float) -> bool:
         """Handle messages until something holds; False after `patience` s of wall time."""
         deadline = time.monotonic() + patience
-        while not done():
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+        while True:
+            self._take_messages()
+            if done():
+                return True
+            if time.monotonic() > deadline:
                 return False
-            self._spin_once(min(remaining, 0.1))
-        return True
+            self._pause(self._poll)
 
-    def _spin_until(self, done: Callable[[], bool], patience: float, problem: str) -> None:
-        """As `_try_spin_until`, with `patience` counted from the last new state. Raises LinkError."""
+    def _wait_for_states(self, done: Callable[[], bool], patience: float, problem: str) -> None:
+        """As `_wait_until`, with `patience` counted from the last new state. Raises LinkError."""
         while True:
             before = self._state_ns
-            if self._try_spin_until(done, patience):
+            if self._wait_until(done, patience):
                 return
             if self._state_ns == before:
                 raise LinkError(f"{problem} (waited {patience:g} s)")
 
-    def _drain(self) -> None:
-        """Handle all messages that are already here."""
-        handled = -1
-        while handled != self._handled:
-            handled = self._handled
-            self._spin_once(0.0)
-
     def _answer_of(self, client: Client, request: Any) -> Any:
         future = client.call_async(request)
-        if not self._try_spin_until(future.done, CALL_TIME):
-            client.remove_pending_request(future)
-            raise LinkError(f"no answer from service {client.srv_name} within {CALL_TIME:g} s")
+        deadline = time.monotonic() + CALL_TIME
+        while not future.done():
+            if time.monotonic() > deadline:
+                client.remove_pending_request(future)
+                raise LinkError(f"no answer from service {client.srv_name} within {CALL_TIME:g} s")
+            self._pause(0.0)
+            self._executor.spin_once(0.1)
+        self._take_messages()
         return future.result()
 
     # --- live status
