@@ -1,7 +1,5 @@
 """Builds this package with colcon; `pip install` uses the root pyproject.toml instead."""
 
-from glob import glob
-
 from setuptools import find_packages, setup
 
 NAME = "sim_bridge"
@@ -18,7 +16,6 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/config", glob("config/*.yaml")),
     ],
     install_requires=["setuptools"],
     zip_safe=False,
