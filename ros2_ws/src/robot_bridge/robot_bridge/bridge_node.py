@@ -100,7 +100,7 @@ class Bridge(Node):
         return settings
 
     def _refuse_second_bridge(self, discovery_time: float) -> None:
-        topic = self.resolve_topic_name("/joint_states")
+        topic = self.resolve_topic_name("joint_states")
         deadline = time.monotonic() + discovery_time
         while True:
             if self.count_publishers(topic) > 0:
@@ -121,18 +121,18 @@ class Bridge(Node):
 
     def _create_interfaces(self, publish_clock: bool) -> None:
         self._clock_pub = self.create_publisher(Clock, "/clock", QUEUE) if publish_clock and self.stepped else None
-        self._imu_pub = self.create_publisher(Imu, "/imu/data", QUEUE)
-        self._odom_pub = self.create_publisher(Odometry, "/odom", QUEUE)
-        self._joints_pub = self.create_publisher(JointState, "/joint_states", QUEUE)
+        self._imu_pub = self.create_publisher(Imu, "imu/data", QUEUE)
+        self._odom_pub = self.create_publisher(Odometry, "odom", QUEUE)
+        self._joints_pub = self.create_publisher(JointState, "joint_states", QUEUE)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._safety_pub = self.create_publisher(String, "/safety/state", latched)
-        self._diagnostics_pub = self.create_publisher(DiagnosticArray, "/diagnostics", QUEUE)
-        self._command_sub = self.create_subscription(JointState, "/joint_commands", self._on_command, QUEUE)
-        self.create_subscription(JointState, "/gripper_command", self._on_gripper, QUEUE)
+        self._safety_pub = self.create_publisher(String, "safety/state", latched)
+        self._diagnostics_pub = self.create_publisher(DiagnosticArray, "diagnostics", QUEUE)
+        self._command_sub = self.create_subscription(JointState, "joint_commands", self._on_command, QUEUE)
+        self.create_subscription(JointState, "gripper_command", self._on_gripper, QUEUE)
         if self.lockstep is not None:
-            self.create_subscription(Time, "/sim/run_until", self._on_run_until, QUEUE)
+            self.create_subscription(Time, "sim/run_until", self._on_run_until, QUEUE)
         for request in Request:
-            self.create_service(Trigger, f"/safety/{request}", self._service(request))
+            self.create_service(Trigger, f"safety/{request}", self._service(request))
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
