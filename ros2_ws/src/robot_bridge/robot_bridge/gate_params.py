@@ -74,8 +74,8 @@ class GateParams:
     """rad/s; ramps that start far away take longer. Below the arm's 3 rad/s [J]."""
 
     # gains without a target
-    passive_kd: float = 1.0
-    """N m s/rad on all joints while the robot lies. [F] 1 to 8."""
+    passive_kd: float = 3.0
+    """N m s/rad on all joints while the robot lies. [F] 1 to 8; [T] 1 lets the loose legs slip apart fast."""
     damping_kd_leg: float = 5.0
     """N m s/rad on the legs in DAMPING and ESTOP. [F] 1 to 8; [T] lets the loaded robot down in 0.8 s."""
     damping_arm_gain: float = 0.5

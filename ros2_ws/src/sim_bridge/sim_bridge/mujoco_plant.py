@@ -15,9 +15,17 @@ from robot_bridge.types import Array, BaseState, JointTargets, RobotState
 from .disturbance import Pushes, SensorNoise
 from .model import RobotModel, load_model, make_torque_actuators
 
-_SETTLE_TIME = 1.0
+_HELD_TIME = 0.8
+_LOOSE_TIME = 1.0
 """s of physics before time zero, in which the robot comes to lie."""
+_SETTLE_KD = 3.0
 _TIME_EPSILON = 1e-9
+_FATAL = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+    mujoco.mjtWarning.mjWARN_BADCTRL,
+)
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,16 @@ class MujocoPlant:
 
     def start(self) -> None:
         """Lay the robot down in its rest pose and let it settle."""
+        if mujoco.get_mju_user_warning() is None:
+            # by default MuJoCo writes a log file into the working directory; `step` raises instead
+            mujoco.set_mju_user_warning(lambda _: None)
         mujoco.mj_resetData(self.model, self.data)
         self._lay_down()
-        rest = JointTargets(joint_array("rest"), kp=joint_array("kp"), kd=joint_array("kd"))
-        self._apply(rest)
-        for _ in range(round(_SETTLE_TIME / self.model.opt.timestep)):
-            mujoco.mj_step(self.model, self.data)
-        self._apply(JointTargets(joint_array("rest"), kd=np.full(NUM_JOINTS, 1.0)))
+        # held first, so that it does not roll on landing; then loose, as the safety gate will have it
+        for kp, seconds in ((joint_array("kp"), _HELD_TIME), (np.zeros(NUM_JOINTS), _LOOSE_TIME)):
+            self._apply(JointTargets(joint_array("rest"), kp=kp, kd=np.full(NUM_JOINTS, _SETTLE_KD)))
+            for _ in range(round(seconds / self.model.opt.timestep)):
+                mujoco.mj_step(self.model, self.data)
         self.data.time = 0.0
         self._steps = 0
         self._pending.clear()
@@ -122,8 +133,8 @@ class MujocoPlant:
                 self._apply(self._pending.popleft()[1])
             mujoco.mj_step(self.model, self.data)
         self._steps += 1
-        if self.data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number:
-            raise PlantError(f"simulation became unstable at {self.time:.3f} s: check the model and the gains")
+        if any(self.data.warning[kind].number for kind in _FATAL):
+            raise PlantError(f"simulation became unstable at {self.time:.3f} s: check the model and the targets")
         self._measure()
 
     # -- inside --------------------------------------------------------------------------------------------------------
