@@ -52,11 +52,16 @@ from .summary import Setting, print_summary, summarise
 QUEUE = 10
 LOG_QUEUE = QoSProfile(depth=1000)
 """Of the subscriptions that feed the record: nothing may be lost."""
+GOAL_QUEUE = QoSProfile(depth=1)
+"""Of the publishers of goals. A full queue makes Fast DDS ask for the acknowledgement at once (6 ms); with room left in
+it, the question waits for the heartbeat (3 s)."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 POLL = 0.01
 LOCKSTEP_POLL = 0.0005
 """s of wall time between two looks at what has arrived; in lockstep everybody waits for the operator."""
+LOCKSTEP_START_NS = 500_000_000
+"""Lockstep runs begin to stand up at a multiple of this: enough for the nodes to find each other."""
 START_TIME = 60.0
 """s of wall time for the bridge and the controller to come up."""
 LOST_TIME = 2.5
@@ -148,9 +153,9 @@ class OperatorNode(Node):
             self.create_subscription(String, "safety/state", self._on_safety, LATCHED),
             self.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, QUEUE),
         ]
-        self._target = self.create_publisher(PoseStamped, "ee_target", QUEUE)
-        self._path = self.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", QUEUE)
-        self._velocity = self.create_publisher(Twist, "cmd_vel", QUEUE)
+        self._target = self.create_publisher(PoseStamped, "ee_target", GOAL_QUEUE)
+        self._path = self.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", GOAL_QUEUE)
+        self._velocity = self.create_publisher(Twist, "cmd_vel", GOAL_QUEUE)
         self._run_until = self.create_publisher(Time, "sim/run_until", QUEUE) if self.lockstep else None
         self._safety = {name: self.create_client(Trigger, f"safety/{name}") for name in SAFETY_SERVICES}
         self._controller_state = self.create_client(GetState, f"{self._controller_name}/get_state")
@@ -349,13 +354,19 @@ class OperatorNode(Node):
         return bool(answer.current_state.id == State.PRIMARY_STATE_ACTIVE)
 
     def _wait_for_first_command(self, deadline: float) -> None:
-        """Release single steps until the controller answers one, so that its phase is the same in every run."""
+        """Release single control periods until the controller answers one, then go on to the usual start.
+
+        How many it takes depends on how fast the nodes find each other; what is recorded begins after that.
+        """
         while self._first_command_ns < 0:
             if time.monotonic() > deadline:
                 raise LinkError("no /joint_commands: see the controller's log")
-            self._release(max(self._state_ns, 0) + self._period_ns)
+            self._release(max(self._state_ns, 0) + self._control_period_ns)
             self._wait_until(lambda: self._first_command_ns >= 0, 1.0)
-        self._wait_until(self._weights_complete, 1.0)
+        start_ns = -(-self._state_ns // LOCKSTEP_START_NS) * LOCKSTEP_START_NS
+        while self._state_ns < start_ns:
+            self.advance((self._state_ns + self._control_period_ns) / NANOSECONDS)
+        self.recorder.clear()
         self._note_missing_weights()
 
     def wait_for_diagnostics(self) -> None:
