@@ -36,11 +36,12 @@ class RobotModel:
     gripper_actuator: int | None
 
 
-def load_model(path: str = "") -> RobotModel:
+def load_model(path: str = "", mjcf: str = "") -> RobotModel:
     """Compile the robot's model.
 
     Args:
         path: MJCF file of the same robot; empty for the one built from the joint and link tables.
+        mjcf: text of such a file, if `path` is empty.
 
     Raises:
         PlantError: in one line, if the file cannot be read or lacks a joint or an actuator.
@@ -52,7 +53,7 @@ def load_model(path: str = "") -> RobotModel:
                 raise PlantError(f"plant model {path}: no such file; give the path of an MJCF file")
             model = mujoco.MjModel.from_xml_path(path)
         else:
-            model = mujoco.MjModel.from_xml_string(build_mjcf())
+            model = mujoco.MjModel.from_xml_string(mjcf or build_mjcf())
     except (ValueError, mujoco.FatalError) as error:
         detail = " ".join(str(error).split())
         raise PlantError(f"plant model {source}: MuJoCo cannot load it: {detail}") from error
