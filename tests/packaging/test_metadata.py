@@ -80,6 +80,17 @@ def test_executables_go_where_ros2_run_looks(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
+def test_executables_exist(package: str) -> None:
+    scripts = ast.literal_eval(_setup_keyword(package, "entry_points"))["console_scripts"]
+    for script in scripts:
+        executable, _, target = script.partition(" = ")
+        module, _, function = target.partition(":")
+        path = _folder(package) / (module.replace(".", "/") + ".py")
+        assert path.stem == executable
+        assert f"def {function}(" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_imported_ros_packages_are_declared(package: str) -> None:
     """What a package imports and ROS provides stands in its package.xml."""
     declared = {element.text for element in _package_xml(package).findall("exec_depend")}
