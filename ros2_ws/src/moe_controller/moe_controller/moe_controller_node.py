@@ -84,8 +84,9 @@ class MoeControllerNode(LifecycleNode):
         self._handled = 0
         self._assembler = StateAssembler(self.lockstep)
         self._restarts = 0
+        self._newest_ns: int | None = None
         self._received = -1.0
-        """When the newest joint states came, s on the monotonic clock."""
+        """When the newest measurement was complete, s on the monotonic clock."""
         self._used_ns: int | None = None
         """Stamp of the state of the last control step."""
         self._markers_ns: int | None = None
@@ -219,8 +220,6 @@ class MoeControllerNode(LifecycleNode):
         def take(message: Any) -> None:
             self._handled += 1
             self._assembler.add(kind, convert.to_nanoseconds(message.header.stamp), message)
-            if kind == "joints":
-                self._received = time.monotonic()
 
         return take
 
@@ -304,21 +303,32 @@ class MoeControllerNode(LifecycleNode):
 
     def _next_in_lockstep(self) -> Measurement | None:
         self._look_for_restart()
-        return self._assembler.next(0 if self._used_ns is None else self._used_ns + self._period_ns)
+        if self._used_ns is not None:
+            return self._assembler.next(self._used_ns + self._period_ns)
+        # the grid of control steps contains time zero, whichever state is the first to arrive: runs are alike
+        first = self._assembler.next(0)
+        while first is not None and first.stamp_ns % self._period_ns:
+            first = self._assembler.next(first.stamp_ns + 1)
+        return first
 
     def _step_in_real_time(self) -> None:
         self._look_for_restart()
+        measurement = self._assembler.newest()
+        if measurement is not None and measurement.stamp_ns != self._newest_ns:
+            self._newest_ns, self._received = measurement.stamp_ns, time.monotonic()
         stale = time.monotonic() - self._received > self._state_timeout
         if stale != self._stale:
             self._stale = stale
             if stale:
-                self.telemetry.failed("state_losses", "no new /joint_states")
-                self.get_logger().warning("no new /joint_states: commands stopped (is the bridge running?)")
+                self._assembler.clear()
+                self.telemetry.failed("state_losses", "no new states")
+                self.get_logger().warning(
+                    "no new /joint_states with /imu/data of the same stamp: commands stopped (is the bridge running?)"
+                )
             else:
                 self._restart()
                 self.get_logger().info("states are here: publishing commands")
-        measurement = None if stale else self._assembler.newest()
-        if measurement is None:
+        if stale or measurement is None:
             return
         if self._used_ns is not None and measurement.stamp_ns < self._used_ns + _SAME_STATE * self._period_ns:
             return
@@ -338,6 +348,8 @@ class MoeControllerNode(LifecycleNode):
     def _step(self, measurement: Measurement) -> None:
         assert self.controller is not None
         self._used_ns = measurement.stamp_ns
+        if self.lockstep:
+            self._received = time.monotonic()
         state = self._state(measurement)
         if state is None:
             return

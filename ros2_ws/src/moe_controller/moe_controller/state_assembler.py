@@ -9,7 +9,7 @@ Kind = Literal["joints", "imu", "odometry"]
 
 KEPT = 32
 """Stamps kept: 0.16 s at 200 Hz, so one slow control step loses nothing."""
-ODOMETRY_LOST_NS = 100_000_000
+ODOMETRY_LOST_NS = 50_000_000
 """Odometry older than this beside the newest joint states counts as not there."""
 JUMP_BACK_NS = 100_000_000
 """Stamps this much older than the newest are not late messages but a clock that was set back: a restarted bridge."""
