@@ -15,6 +15,7 @@ from moe_controller.observation import DEFAULT_TERMS, ObservationBuilder, Observ
 from moe_controller.targets import sample_targets
 from mujoco.batch import Batch
 from numpy.typing import NDArray
+from robot_bridge.gate_params import GateParams
 from rsl_rl.env import VecEnv
 from scipy.spatial.transform import Rotation
 from tensordict import TensorDict
@@ -73,11 +74,15 @@ class Go2PiperEnv(VecEnv):
         self.action_scale = np.full(NUM_JOINTS, config.leg_action_scale)
         self.action_scale[ARM_SLICE] = config.arm_action_scale
         self._low, self._high = joint_array("lower"), joint_array("upper")
+        # the safety gate limits how fast targets move: policies must know their robot with that limit
+        gate = GateParams()
+        self._max_step = np.full(NUM_JOINTS, gate.leg_target_rate * PHYSICS_TIMESTEP)
+        self._max_step[ARM_SLICE] = gate.arm_target_rate * PHYSICS_TIMESTEP
         n = self.num_envs
         self.command = np.zeros((n, 3))
         self.ee_target = np.zeros((n, 3))
         self.last_action = np.zeros((n, NUM_JOINTS))
-        self._last_target = np.tile(self.default, (n, 1))
+        self._goal = np.tile(self.default, (n, 1))
         self._last_joint_velocity = np.zeros((n, NUM_JOINTS))
         self._last_foot_position = np.zeros((n, 4, 2))
         self._air_time = np.zeros((n, 4))
@@ -190,14 +195,11 @@ class Go2PiperEnv(VecEnv):
     # --- one control step ------------------------------------------------------------------------------------------
 
     def _simulate(self, target: Array) -> None:
-        if not self._delay.any():
-            self._ctrl[:] = target
-            self.batch.step(nstep=self.substeps)
-        else:
-            for substep in range(self.substeps):
-                self._ctrl[:] = np.where((self._delay <= substep)[:, None], target, self._last_target)
-                self.batch.step()
-        self._last_target = target
+        for substep in range(self.substeps):
+            goal = np.where((self._delay <= substep)[:, None], target, self._goal)
+            self._ctrl[:] = np.clip(goal, self._ctrl - self._max_step, self._ctrl + self._max_step)
+            self.batch.step()
+        self._goal = target
 
     def _push(self) -> None:
         r = self.config.randomization
@@ -286,7 +288,7 @@ class Go2PiperEnv(VecEnv):
         self.batch.forward(ids)
         self.episode_length_buf[torch.from_numpy(ids)] = 0
         self.last_action[ids] = 0.0
-        self._last_target[ids] = self.default
+        self._goal[ids] = self.default
         self._last_joint_velocity[ids] = 0.0
         self._last_foot_position[ids] = self._site[ids][:, self._feet, :2]
         self._air_time[ids] = 0.0

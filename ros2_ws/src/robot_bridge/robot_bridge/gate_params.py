@@ -44,8 +44,8 @@ class GateParams:
     """rad that commands stay inside the joint limits. [F] INRIA keeps 0.04 to 0.06 s of motion."""
     leg_target_rate: float = 30.0
     """rad/s at which a leg's position target may move: the legs' velocity limit [J]."""
-    arm_target_rate: float = 12.0
-    """rad/s for the arm: 4 times its velocity limit [J], as a PD target leads the joint while it accelerates. [T]"""
+    arm_target_rate: float = 3.0
+    """rad/s for the arm: its velocity limit [J]; the joint follows the target with a lag of kd/kp = 0.05 s."""
     torque_fraction: float = 0.9
     """Of the effort limit [J] that predicted torque may reach. [F] PyMPC 0.9."""
     max_start_error: float = 0.6
