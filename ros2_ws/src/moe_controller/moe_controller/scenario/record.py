@@ -215,6 +215,11 @@ class Recorder:
     play_start: float = 0.0
     play_end: float = 0.0
 
+    def clear(self) -> None:
+        """Forget states, commands and weights; events stay."""
+        for rows in (self.states, self.bases, self.commands, self.weights):
+            rows.clear()
+
     def finish(self) -> Record:
         """Return the record: states and odometry joined by their stamps, rows without a partner dropped."""
         bases = dict(self.bases)
