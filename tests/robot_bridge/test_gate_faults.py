@@ -134,8 +134,8 @@ def test_targets_move_no_faster_than_allowed() -> None:
     driver.wanted = STAND + 0.5
     driver.tick()
     moved = driver.gate.targets - before  # type: ignore[operator]
-    np.testing.assert_allclose(moved[LEG_SLICE], 30.0 * PERIOD)
-    np.testing.assert_allclose(moved[ARM_SLICE], 12.0 * PERIOD)
+    np.testing.assert_allclose(moved[LEG_SLICE], driver.params.leg_target_rate * PERIOD)
+    np.testing.assert_allclose(moved[ARM_SLICE], driver.params.arm_target_rate * PERIOD)
 
 
 def test_a_pause_does_not_widen_the_step() -> None:
@@ -144,7 +144,7 @@ def test_a_pause_does_not_widen_the_step() -> None:
     driver.wanted = STAND + 0.5
     driver.tick(period=0.08)
     moved = driver.gate.targets - before  # type: ignore[operator]
-    assert moved[ARM_SLICE].max() <= 12.0 * 0.02 + 1e-9
+    assert moved[ARM_SLICE].max() <= driver.params.arm_target_rate * 0.02 + 1e-9
 
 
 def test_predicted_torque_is_limited_through_the_position_target() -> None:

@@ -146,7 +146,7 @@ def picture(path: str | Path, width: int = 1280, height: int = 720) -> None:
     """Write a picture of the standing robot that reaches for a target. Raises RenderError."""
     joints = joint_array("stand")
     joints[ARM_SLICE] = [0.3, 2.3, -1.6, 0.0, -0.1, 0.0]
-    base = np.array([0.0, 0.0, 0.328])  # feet on the floor without sag
+    base = np.array([0.0, 0.0, 0.318])  # feet on the floor without sag
     hand = ArmKinematics().ee_transform(joints[ARM_SLICE])
     target = base + hand[:3, 3] + 0.03 * hand[:3, 2]
     view = View(lookat=(0.18, 0.0, 0.03), distance=1.35, azimuth=128.0, elevation=-15.0)

@@ -39,9 +39,9 @@ class Viewer(Node):
         mujoco.mj_resetDataKeyframe(self.robot.model, self.data, 0)
         self.base: BaseState | None = None
         self._target: tuple[Array, str] | None = None
-        self.create_subscription(JointState, "/joint_states", self._on_joints, 10)
-        self.create_subscription(Odometry, "/odom", self._on_odometry, 10)
-        self.create_subscription(PoseStamped, "/ee_target", self._on_target, 10)
+        self.create_subscription(JointState, "joint_states", self._on_joints, 10)
+        self.create_subscription(Odometry, "odom", self._on_odometry, 10)
+        self.create_subscription(PoseStamped, "ee_target", self._on_target, 10)
 
     def _on_joints(self, message: JointState) -> None:
         position = dict(zip(message.name, message.position, strict=False))
