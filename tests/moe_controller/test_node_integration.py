@@ -40,9 +40,7 @@ def start(processes: Processes) -> Iterator[Start]:
     robots: list[FakeRobot] = []
     rclpy.init()
 
-    def begin(
-        *remaps: str, namespace: str = "", **parameters: object
-    ) -> tuple[subprocess.Popen[str], FakeRobot]:
+    def begin(*remaps: str, namespace: str = "", **parameters: object) -> tuple[subprocess.Popen[str], FakeRobot]:
         process = processes.start(MODULE, *ros_arguments(*remaps, **parameters))
         robots.append(FakeRobot(process, namespace))
         return process, robots[-1]

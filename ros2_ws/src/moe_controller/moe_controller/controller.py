@@ -61,9 +61,7 @@ class ControlOutput:
 class MoeController:
     """Follows end-effector targets and velocity commands with a policy."""
 
-    def __init__(
-        self, policy: Policy, cmd_vel_timeout: float = 0.5, approach: ApproachParams | None = None
-    ) -> None:
+    def __init__(self, policy: Policy, cmd_vel_timeout: float = 0.5, approach: ApproachParams | None = None) -> None:
         """Prepare for a policy.
 
         Args:

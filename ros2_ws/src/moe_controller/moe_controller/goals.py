@@ -36,9 +36,7 @@ class EeGoal:
         return self.trajectory.sample(now - (self.start if self.start is not None else now))
 
 
-def check_goal(
-    trajectory: PoseTrajectory, frame: str, base: BaseState | None, start: float | None = None
-) -> EeGoal:
+def check_goal(trajectory: PoseTrajectory, frame: str, base: BaseState | None, start: float | None = None) -> EeGoal:
     """Return a goal that the controller may follow.
 
     Args:
@@ -64,9 +62,7 @@ def check_goal(
     return EeGoal(trajectory, frame, start)
 
 
-def single_target(
-    position: ArrayLike, frame: str, base: BaseState | None, orientation: ArrayLike = IDENTITY
-) -> EeGoal:
+def single_target(position: ArrayLike, frame: str, base: BaseState | None, orientation: ArrayLike = IDENTITY) -> EeGoal:
     """Return the goal of one target pose.
 
     Args:

@@ -91,7 +91,5 @@ class ObservationBuilder:
 
     def build(self, inputs: ObservationInputs) -> NDArray[np.float32]:
         """Return the observation, shape (..., size), before the policy's own normaliser."""
-        blocks = [
-            np.clip(_TERMS[term.name][1](inputs) * term.scale, -term.clip, term.clip) for term in self.terms
-        ]
+        blocks = [np.clip(_TERMS[term.name][1](inputs) * term.scale, -term.clip, term.clip) for term in self.terms]
         return np.concatenate(blocks, axis=-1).astype(np.float32)
