@@ -18,6 +18,7 @@ from rich.console import Console
 from .graph.description import SIM_ARGUMENTS, GraphError, sim_graph
 from .graph.supervisor import Outcome, Supervisor
 from .scenario.outcome import RECORD_FILE, SUMMARY_FILE
+from .scenario.record import Record
 from .scenario.summary import read_summary, write_summary
 
 VIDEO_FILE = "video.mp4"
@@ -113,13 +114,15 @@ def _note_failure(folder: Path, outcome: Outcome) -> None:
     write_summary(summary, folder / SUMMARY_FILE)
 
 
-def _render(folder: Path, plant_model: str, console: Console) -> None:
-    from sim_bridge.render import RenderError, render_record
+def _render(folder: Path, console: Console) -> None:
+    from sim_bridge.gl import RenderError
+
+    from .scenario.video import render_record
 
     try:
         with console.status("rendering"):
-            render_record(folder / RECORD_FILE, folder / VIDEO_FILE, plant_model)
-    except RenderError as error:
+            render_record(Record.load(folder / RECORD_FILE), folder / VIDEO_FILE)
+    except (RenderError, ValueError) as error:
         raise UsageError(f"--record: {error}") from error
 
 
@@ -144,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = outcome.exit_status
     if options.record and (folder / RECORD_FILE).is_file() and status < 128:
         try:
-            _render(folder, values["plant_model"], console)
+            _render(folder, console)
         except UsageError as error:
             print(f"sim: {error}", file=sys.stderr)
             status = status or 1

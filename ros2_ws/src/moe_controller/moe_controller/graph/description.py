@@ -161,8 +161,8 @@ def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
     values = _Values(resolve(arguments))
     nodes = [_bridge(values), _controller(values), _operator(values)]
     if not values.flag("headless"):
-        nodes += [_viewer(values), _rviz(values)]
-    nodes += [_state_publisher(values), _odom_tf(values)]
+        nodes += [_viewer(), _rviz(values)]
+    nodes += [_state_publisher(values), _odom_tf()]
     return [replace(node, namespace=values.text("namespace").strip("/")) for node in nodes]
 
 
@@ -237,9 +237,8 @@ def _operator(values: _Values) -> Node:
     )
 
 
-def _viewer(values: _Values) -> Node:
-    parameters: dict[str, Value] = {"plant_model": values.text("plant_model")}
-    return Node("viewer", "sim_bridge", "viewer_node", "sim_bridge.viewer_node", parameters=parameters)
+def _viewer() -> Node:
+    return Node("viewer", "sim_bridge", "viewer_node", "sim_bridge.viewer_node")
 
 
 def _rviz(values: _Values) -> Node:
@@ -267,5 +266,5 @@ def _state_publisher(values: _Values) -> Node:
     )
 
 
-def _odom_tf(values: _Values) -> Node:
+def _odom_tf() -> Node:
     return Node("odom_tf", "robot_bridge", "odom_tf_node", "robot_bridge.odom_tf_node", launch_only=True)
