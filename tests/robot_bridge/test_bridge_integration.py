@@ -171,6 +171,28 @@ def test_stand_activate_and_loss_of_the_controller(ros_environment: None, tmp_pa
         bridge.kill()
 
 
+def test_waits_for_the_scenario_and_answers_meanwhile(ros_environment: None, tmp_path: Path) -> None:
+    from builtin_interfaces.msg import Time
+    from rosgraph_msgs.msg import Clock
+
+    bridge = BridgeProcess(tmp_path / "bridge.log", {"lockstep": True, "wait_for_run_until": True})
+    try:
+        operator = Operator()
+        times: list[float] = []
+        operator.node.create_subscription(Clock, "/clock", lambda m: times.append(convert.to_seconds(m.clock)), 10)
+        scenario = operator.node.create_publisher(Time, "/sim/run_until", 10)
+        assert operator.request("stand", bridge)[0]  # before any time has passed
+        operator.spin_until(lambda: scenario.get_subscription_count() > 0, bridge, "subscription")
+        for until in (0.1, 0.25):
+            scenario.publish(convert.to_time(until))
+            operator.spin_until(lambda until=until: bool(times) and times[-1] >= until - 1e-9, bridge, f"{until} s")  # type: ignore[misc]
+            for _ in range(10):
+                rclpy.spin_once(operator.node, timeout_sec=0.05)
+            assert times[-1] == pytest.approx(until)
+    finally:
+        bridge.kill()
+
+
 def test_second_bridge_refuses_to_start(ros_environment: None, tmp_path: Path) -> None:
     first = BridgeProcess(tmp_path / "first.log", {"wait_for_run_until": True, "lockstep": True})
     second = None

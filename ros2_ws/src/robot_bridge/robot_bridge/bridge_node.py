@@ -220,6 +220,7 @@ class Bridge(Node):
         self.plant.start()
         self._state = self.plant.read()
         self._publish_safety(self._gate.mode, self._gate.reason)
+        self._step_gate()  # requests are answered before time passes, as lockstep may wait at time zero
         self._publish_state()
         self.rate.restart()
         self.get_logger().info(f"plant {self.settings.bridge.plant} started")
