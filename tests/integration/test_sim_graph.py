@@ -1,0 +1,153 @@
+"""The whole graph under `make sim`'s command: bridge, controller and operator as processes, over real ROS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.processes import Processes
+from tests.support.tiny_policy import tiny_contract, write_tiny_policy
+
+pytestmark = pytest.mark.integration
+
+SIM = "moe_controller.sim"
+SLOW = ("--speed", "0.4")
+"""Real time with room for a loaded machine: what is tested counts in simulation time."""
+
+
+def start(processes: Processes, out: Path, policy: Path, *options: str) -> subprocess.Popen[str]:
+    return processes.start(SIM, "--headless", "--out", str(out), "--model", str(policy), *options)
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "summary.json").read_text())
+
+
+def modes(summary: dict[str, Any]) -> list[str]:
+    return [event.split()[1].rstrip(":") for event in summary["gate_events"]]
+
+
+def await_line(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    _, errors = process.communicate()
+    raise AssertionError(f"ended without saying '{words}':\n{errors}")
+
+
+def test_lockstep_runs_are_alike_to_the_last_bit(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    for name in ("first", "second"):
+        process = start(
+            processes, tmp_path / name, tiny_policy, "--lockstep", "--scenario", "walk", "--duration", "1.5"
+        )
+        result = processes.finish(process)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert processes.running() == []
+    first, second = (np.load(tmp_path / name / "record.npz") for name in ("first", "second"))
+    for name in first.files:
+        assert np.array_equal(first[name], second[name], equal_nan=first[name].dtype.kind == "f"), name
+
+    summary = summary_of(tmp_path / "first")
+    assert summary["success"] and summary["falls"] == 0 and summary["exit_reason"] == "duration reached"
+    assert modes(summary) == ["DISCONNECTED", "PASSIVE", "STANDING_UP", "HOLD", "ACTIVE", "SITTING", "PASSIVE"]
+    assert summary["duration_s"] == pytest.approx(1.5)
+    assert summary["model"]["file"] == tiny_policy.name and len(summary["model"]["sha256"]) == 64
+    assert summary["policy_rate_hz"] == pytest.approx(50.0, abs=0.5)
+    assert summary["simulation_speed"] > 0 and summary["state_to_command_latency_ms"]["p50"] > 0
+    assert (tmp_path / "first" / "plot.png").is_file()
+
+
+def test_interrupt_ends_all_and_leaves_a_summary(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    process = start(processes, tmp_path, tiny_policy, *SLOW, "--scenario", "none")
+    await_line(process, "| ACTIVE")
+    process.send_signal(signal.SIGINT)
+    result = processes.finish(process)
+    assert result.returncode == 130, result.stderr
+    assert processes.running() == []
+    assert summary_of(tmp_path)["exit_reason"] == "interrupted" and not summary_of(tmp_path)["success"]
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_killed_controller_leads_to_hold_then_damping(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    process = start(processes, tmp_path, tiny_policy, *SLOW, "--scenario", "walk")
+    await_line(process, "| forward")
+    os.kill(processes.find("moe_controller.moe_controller_node"), signal.SIGKILL)
+    result = processes.finish(process)
+    assert result.returncode == 1
+    summary = summary_of(tmp_path)
+    assert modes(summary)[-2:] == ["HOLD", "DAMPING"]
+    hold, damp = (float(event.split()[0]) for event in summary["gate_events"][-2:])
+    assert damp - hold == pytest.approx(0.4, abs=0.05), "s of simulation time: command_damp_after - command_hold_after"
+    assert "moe_controller was ended by SIGKILL" in summary["exit_reason"]
+    assert "the gate left ACTIVE" in summary["exit_reason"]
+
+
+def test_killed_bridge_ends_the_run(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    process = start(processes, tmp_path, tiny_policy, *SLOW, "--scenario", "reach")
+    await_line(process, "| target 1")
+    os.kill(processes.find("robot_bridge.bridge_node"), signal.SIGKILL)
+    result = processes.finish(process)
+    assert result.returncode == 1 and "robot_bridge was ended by SIGKILL" in result.stderr
+    assert "no new /joint_states" in summary_of(tmp_path)["exit_reason"]
+
+
+def test_killed_supervisor_takes_the_graph_with_it(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    process = start(processes, tmp_path, tiny_policy, *SLOW, "--scenario", "none")
+    await_line(process, "| PASSIVE")
+    process.kill()
+    processes.finish(process)
+    assert processes.await_none() == []
+
+
+def test_second_graph_in_a_domain_is_refused(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
+    first = start(processes, tmp_path / "first", tiny_policy, *SLOW, "--scenario", "none")
+    await_line(first, "| ACTIVE")
+    second = processes.finish(start(processes, tmp_path / "second", tiny_policy, "--scenario", "none"))
+    assert second.returncode == 1
+    assert "another bridge runs here; stop it or set another ROS_DOMAIN_ID" in second.stderr
+    assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    processes.finish(first)
+    assert modes(summary_of(tmp_path / "first"))[-1] == "ACTIVE", "the second one disturbed the first"
+
+
+def _bad_policies(folder: Path) -> dict[str, Path]:
+    paths = {name: folder / f"{name}.onnx" for name in ("corrupt", "foreign", "gains", "joints")}
+    paths["corrupt"].write_bytes(b"not a policy" * 100)
+    write_tiny_policy(paths["foreign"], metadata={"author": "somebody else"})
+    contract = tiny_contract()
+    write_tiny_policy(paths["gains"], contract=tiny_contract(kp=(1.0, *contract.kp[1:])))
+    write_tiny_policy(paths["joints"], contract=tiny_contract(joint_names=contract.joint_names[::-1]))
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("corrupt", "is not a usable ONNX file"),
+        ("foreign", "was not exported by this project"),
+        ("gains", "kp differs"),
+        ("joints", "is not the canonical order"),
+    ],
+)
+def test_bad_policies_are_one_line_and_no_motion(processes: Processes, tmp_path: Path, name: str, words: str) -> None:
+    policy = _bad_policies(tmp_path)[name]
+    result = processes.finish(start(processes, tmp_path / "out", policy, "--scenario", "reach"))
+    assert result.returncode == 1
+    assert words in result.stderr and "Traceback" not in result.stderr
+    assert "STANDING_UP" not in (tmp_path / "out" / "log" / "robot_bridge.log").read_text()
+
+
+def test_mistakes_end_before_anything_starts(processes: Processes, tmp_path: Path) -> None:
+    result = processes.run(SIM, "--scenario", "dance", "--out", str(tmp_path / "out"))
+    assert result.returncode == 2 and result.stderr.count("\n") == 1
+    assert "scenario 'dance' is unknown: choose one of none, reach, walk" in result.stderr
+    assert not (tmp_path / "out" / "log").exists()
