@@ -46,6 +46,7 @@ class MixtureModel(MLPModel):
         router: str = "given",
         freeze_experts: bool = False,
         gate_hidden_dims: tuple[int, ...] = (128, 64),
+        gate_preference: float = 0.0,
         distribution_cfg: dict | None = None,
     ) -> None:
         super().__init__(obs, obs_groups, obs_set, output_dim, [1], "elu", False, distribution_cfg)
@@ -55,7 +56,9 @@ class MixtureModel(MLPModel):
         self.freeze_experts = freeze_experts
         self.experts = nn.ModuleList(Expert(size, output_dim) for _ in range(num_experts))
         self.experts.requires_grad_(not freeze_experts)
-        self.gate = ObsMoE(size, gate_hidden_dims, num_experts, num_groups) if router == "obs_moe" else None
+        self.gate = None
+        if router == "obs_moe":
+            self.gate = ObsMoE(size, gate_hidden_dims, num_experts, num_groups, gate_preference)
         self.last_weights: torch.Tensor | None = None
         """Weights of the newest forward pass, (N, G, E): the load-balance loss reads them."""
 

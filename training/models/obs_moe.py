@@ -10,11 +10,17 @@ from torch import nn
 class ObsMoE(nn.Module):
     """Observation (N, obs_dim) -> expert weights (N, groups, experts), a softmax over the experts.
 
-    Starts at uniform weights: the last layer is scaled down, as a gate that starts elsewhere comes back slowly.
+    Starts near uniform weights: the last layer is scaled down, as a gate that starts elsewhere comes back slowly. With
+    groups, `preference` is the logit by which group i starts out preferring expert i (legs base, arm arm).
     """
 
     def __init__(
-        self, obs_dim: int, hidden_dims: tuple[int, ...] = (128, 64), num_experts: int = 2, num_groups: int = 1
+        self,
+        obs_dim: int,
+        hidden_dims: tuple[int, ...] = (128, 64),
+        num_experts: int = 2,
+        num_groups: int = 1,
+        preference: float = 0.0,
     ) -> None:
         super().__init__()
         if num_experts < 1 or num_groups < 1:
@@ -25,7 +31,7 @@ class ObsMoE(nn.Module):
         last = [module for module in self.mlp.modules() if isinstance(module, nn.Linear)][-1]
         with torch.no_grad():
             last.weight.mul_(0.1)
-            last.bias.zero_()
+            last.bias.copy_(preference * torch.eye(num_groups, num_experts).flatten())
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return the weights; they sum to 1 over the last axis."""
