@@ -65,7 +65,7 @@ def test_activate_waits_for_the_stand_after_a_stride() -> None:
     assert output.mode is Mode.HOLD and "coming to a stand" in output.replies[0].message
 
 
-BAD_COMMANDS = {
+BAD_COMMANDS: dict[str, dict[str, object]] = {
     "missing joint": {"names": JOINT_NAMES[:-1], "position": STAND[:-1], "velocity": STAND[:-1], "effort": STAND[:-1]},
     "unknown joint": {"names": (*JOINT_NAMES[:-1], "tail_joint")},
     "joint twice": {"names": (*JOINT_NAMES[:-1], JOINT_NAMES[0])},
@@ -183,7 +183,7 @@ def test_velocity_target_and_effort_are_clamped() -> None:
 
 # -- the robot -------------------------------------------------------------------------------------------------------
 
-BODY_FAULTS = {
+BODY_FAULTS: dict[str, dict[str, object]] = {
     "tilt": {"orientation": turned(1.1)},
     "speed": {"velocity": np.where(np.arange(18) == 14, 7.0, 0.0)},
     "joint limit": {"position": np.where(np.arange(18) == 2, -2.9, STAND)},

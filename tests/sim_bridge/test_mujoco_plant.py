@@ -20,7 +20,7 @@ from robot_bridge.types import JointTargets, RobotState
 from sim_bridge.mujoco_plant import MujocoOptions, MujocoPlant
 
 STAND = joint_array("stand")
-GAINS = {"kp": joint_array("kp"), "kd": joint_array("kd")}
+KP, KD = joint_array("kp"), joint_array("kd")
 
 
 @dataclass
@@ -133,18 +133,18 @@ def test_torque_is_what_the_targets_ask_for() -> None:
     before = plant.read()
     assert before is not None
     position = before.position + 0.02
-    plant.write(JointTargets(position, effort=feed, **GAINS))
+    plant.write(JointTargets(position, effort=feed, kp=KP, kd=KD))
     plant.step()
     after = plant.read()
     assert after is not None
     # forces of MuJoCo are those at the begin of the step
-    expected = GAINS["kp"] * (position - before.position) - GAINS["kd"] * before.velocity + feed
+    expected = KP * (position - before.position) - KD * before.velocity + feed
     np.testing.assert_allclose(after.effort, expected, atol=1e-9)
 
 
 def test_torque_is_limited_to_the_effort_of_the_joint() -> None:
     plant = world().plant
-    plant.write(JointTargets(np.full(NUM_JOINTS, 100.0), **GAINS))
+    plant.write(JointTargets(np.full(NUM_JOINTS, 100.0), kp=KP, kd=KD))
     plant.step()
     state = plant.read()
     assert state is not None
@@ -171,10 +171,11 @@ def test_commands_take_effect_after_the_delay(delay: float, steps: int) -> None:
 
 def test_pushes_come_at_their_interval() -> None:
     plant = world(push_interval=0.1, push_start=0.2, push_velocity=2.0).plant
-    plant.write(JointTargets(joint_array("rest"), **GAINS))
+    plant.write(JointTargets(joint_array("rest"), kp=KP, kd=KD))
     kicked = []
     for _ in range(100):
-        before, _ = plant.read().base.linear_velocity, plant.step()  # type: ignore[union-attr]
+        before = plant.read().base.linear_velocity  # type: ignore[union-attr]
+        plant.step()
         if np.linalg.norm(plant.read().base.linear_velocity - before) > 0.3:  # type: ignore[union-attr]
             kicked.append(round(plant.time - plant.step_period, 3))
     assert kicked == [0.2, 0.3, 0.4]
@@ -192,7 +193,7 @@ def test_noise_scales() -> None:
 
 def test_gripper_follows() -> None:
     plant = world().plant
-    plant.write(JointTargets(joint_array("rest"), **GAINS, gripper_position=0.03))
+    plant.write(JointTargets(joint_array("rest"), kp=KP, kd=KD, gripper_position=0.03))
     for _ in range(100):
         plant.step()
     assert plant.read().gripper_position == pytest.approx(0.03, abs=0.003)  # type: ignore[union-attr]

@@ -88,7 +88,7 @@ def test_caption_changes_the_upper_corner_only() -> None:
 )
 def test_recordings_that_do_not_fit_are_refused(change: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        recording(**change)
+        recording(11, **change)
 
 
 def test_an_empty_recording_is_refused() -> None:
