@@ -57,7 +57,7 @@ def test_lockstep_runs_are_alike_to_the_last_bit(processes: Processes, tmp_path:
 
     summary = summary_of(tmp_path / "first")
     assert summary["success"] and summary["falls"] == 0 and summary["exit_reason"] == "duration reached"
-    assert modes(summary) == ["DISCONNECTED", "PASSIVE", "STANDING_UP", "HOLD", "ACTIVE", "SITTING", "PASSIVE"]
+    assert modes(summary) == ["PASSIVE", "STANDING_UP", "HOLD", "ACTIVE", "SITTING", "PASSIVE"]
     assert summary["duration_s"] == pytest.approx(1.5)
     assert summary["model"]["file"] == tiny_policy.name and len(summary["model"]["sha256"]) == 64
     assert summary["policy_rate_hz"] == pytest.approx(50.0, abs=0.5)

@@ -87,6 +87,13 @@ def test_leaving_active_ends_the_run_and_is_watched_until_damping() -> None:
     assert "sit" not in link.requests
 
 
+def test_an_interrupt_after_a_fault_does_not_hide_the_fault() -> None:
+    link = FakeLink()
+    link.damp_at, link.interrupt_at = 2.0, 2.2
+    ending = play(link, [target(10.0)])
+    assert "gate left ACTIVE" in ending.reason and not ending.interrupted
+
+
 @pytest.mark.parametrize(("service", "words"), [("stand", "standing up was refused"), ("activate", "activation was")])
 def test_refusals_end_the_run_with_their_reason(service: str, words: str) -> None:
     link = FakeLink()

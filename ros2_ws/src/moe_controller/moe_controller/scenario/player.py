@@ -6,6 +6,7 @@ runs in real time and in lockstep; only `Link.advance` differs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +27,7 @@ ACTIVATE_TIME = 5.0
 """s in which activation is asked for again if the gate refuses."""
 SIT_TIME = 10.0
 """s for sitting down, at most."""
-FAULT_TIME = 2.0
+FAULT_TIME = 1.0
 """s that are still recorded after the gate has left ACTIVE: holding turns into damping."""
 ARRIVED_ERROR = 0.05
 """m; an end effector that stays this near for `ARRIVED_TIME` has arrived."""
@@ -249,8 +250,9 @@ class Player:
             return None
         reason = f"the gate left ACTIVE ({self._link.mode}: {self._link.reason})"
         deadline = self._link.now + FAULT_TIME
-        while self._link.now < deadline - EPSILON:
-            self._slice(deadline)
+        with contextlib.suppress(Interrupted, LinkError):  # the reason above is the one to tell
+            while self._link.now < deadline - EPSILON:
+                self._slice(deadline)
         return Ending(reason, finished=False)
 
     def _look(self) -> None:

@@ -215,10 +215,11 @@ class Recorder:
     play_start: float = 0.0
     play_end: float = 0.0
 
-    def clear(self) -> None:
-        """Forget states, commands and weights; events stay."""
+    def begin(self, now: float) -> None:
+        """Forget everything but the present mode of the gate, which is noted as of `now`, s."""
         for rows in (self.states, self.bases, self.commands, self.weights):
             rows.clear()
+        self.gate_events = [GateEvent(now, event.mode, event.reason) for event in self.gate_events[-1:]]
 
     def finish(self) -> Record:
         """Return the record: states and odometry joined by their stamps, rows without a partner dropped."""

@@ -347,6 +347,8 @@ class OperatorNode(Node):
             self._wait_for_first_command(deadline)
         elif not self._wait_until(lambda: self._command_ns >= 0, max(deadline - time.monotonic(), 1.0)):
             raise LinkError("no /joint_commands: see the controller's log")
+        self.recorder.begin(self.now)
+        self._note_missing_weights()
         self._started = (self.now, time.monotonic())
 
     def _controller_is_active(self) -> bool:
@@ -366,8 +368,6 @@ class OperatorNode(Node):
         start_ns = -(-self._state_ns // LOCKSTEP_START_NS) * LOCKSTEP_START_NS
         while self._state_ns < start_ns:
             self.advance((self._state_ns + self._control_period_ns) / NANOSECONDS)
-        self.recorder.clear()
-        self._note_missing_weights()
 
     def wait_for_diagnostics(self) -> None:
         """Wait for a last word of the bridge and the controller."""
