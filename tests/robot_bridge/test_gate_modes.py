@@ -185,7 +185,7 @@ def test_estop_latches_from_everywhere(mode: str) -> None:
     if mode == "damping":
         driver.tick(Request.DAMP)
     driver.wanted = STAND
-    output = driver.tick(Request.STAND, Request.ESTOP)  # the stop comes first, whatever else is asked
+    output = driver.tick(Request.ESTOP, Request.RESET, Request.STAND)  # the stop wins, whatever else is asked
     assert output.mode is Mode.ESTOP and output.targets is not None
     assert not output.targets.kp[LEG_SLICE].any()
     for request in (Request.STAND, Request.ACTIVATE, Request.DAMP, Request.SIT):

@@ -366,12 +366,12 @@ class _Step:
 def step(state: GateState, inputs: GateInputs, params: GateParams) -> tuple[GateState, GateOutput]:
     """Advance the gate by one step.
 
-    Requests are answered in order, an emergency stop before all others. A request and a fault in the same step: the
-    fault wins. Steps may follow each other at any rate, also without time passing.
+    Requests are answered in order, an emergency stop after all others, so that it wins. A request and a fault in the
+    same step: the fault wins. Steps may follow each other at any rate, also without time passing.
     """
     work = _Step(state, inputs, params)
     work.take_command()
-    for request in sorted(inputs.requests, key=lambda item: item is not Request.ESTOP):
+    for request in sorted(inputs.requests, key=lambda item: item is Request.ESTOP):
         work.answer(request)
     work.watch_robot()
     work.watch_commands()
