@@ -10,7 +10,7 @@ import pytest
 from moe_controller.scenario.player import Player
 from moe_controller.scenario.record import Record, Recorder
 from moe_controller.scenario.scenarios import goals
-from moe_controller.scenario.video import recording_of, render_record
+from moe_controller.scenario.video import FRAME_RATE, recording_of, render_record
 from sim_bridge.gl import RenderError, choose_offscreen
 
 from .fake_link import FakeLink
@@ -42,4 +42,4 @@ def test_film_has_the_length_of_the_run(record: Record, tmp_path: Path) -> None:
     render_record(record, tmp_path / "film.mp4")
     with av.open(str(tmp_path / "film.mp4")) as film:
         frames = sum(1 for _ in film.decode(video=0))
-    assert frames == pytest.approx((record.time[-1] - record.time[0]) * 25, abs=1.5)
+    assert frames == pytest.approx((record.time[-1] - record.time[0]) * FRAME_RATE, abs=1.5)

@@ -120,7 +120,7 @@ def _render(folder: Path, console: Console) -> None:
     from .scenario.video import render_record
 
     try:
-        with console.status("rendering"):
+        with console.status("rendering (without a GPU, several times as long as the run)"):
             render_record(Record.load(folder / RECORD_FILE), folder / VIDEO_FILE)
     except (RenderError, ValueError) as error:
         raise UsageError(f"--record: {error}") from error

@@ -10,6 +10,10 @@ from sim_bridge.render import Recording, render_video
 from .record import Record
 
 
+FRAME_RATE = 20
+"""Frames per second of the film. Software rendering takes some tenths of a second for each."""
+
+
 def recording_of(record: Record) -> Recording:
     """Return what the renderer needs: one row for each state. Raises ValueError for an empty record."""
     weights = None
@@ -39,4 +43,4 @@ def render_record(record: Record, path: Path) -> None:
         shown = f", {100 * error[row]:.1f} cm" if np.isfinite(error[row]) else ""
         return f"{time:.1f} s  {goal}{shown}"
 
-    render_video(recording_of(record), path, caption=caption)
+    render_video(recording_of(record), path, fps=FRAME_RATE, width=640, height=360, caption=caption)
