@@ -51,7 +51,7 @@ def test_paths_become_absolute(tmp_path: Path) -> None:
         (["--model", "no.onnx"], "--model no.onnx: no such file"),
         (["--plant-model", "no.xml"], "--plant-model no.xml: no such file"),
         (["--duration", "soon"], "duration 'soon' is not a number"),
-        (["--out", "file/run"], "--out file/run: cannot make this folder"),
+        (["--out", "file/run"], "file/run: cannot make this folder"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(
@@ -61,6 +61,7 @@ def test_mistakes_are_one_line_and_status_2(
     assert sim.main(arguments) == 2
     error = capfd.readouterr().err
     assert words in error and error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("domain", ["x", "-1", "233", ""])
@@ -78,7 +79,7 @@ def test_unknown_options_are_refused() -> None:
 
 def test_an_old_summary_does_not_pass_for_a_new_one(tmp_path: Path) -> None:
     (tmp_path / sim.SUMMARY_FILE).write_text("{}")
-    sim.graph_arguments(options("--out", str(tmp_path)))
+    sim._prepare(tmp_path)
     assert not (tmp_path / sim.SUMMARY_FILE).exists()
 
 

@@ -88,13 +88,17 @@ def _existing_file(option: str, path: str) -> str:
 
 
 def _output_folder(path: str) -> Path:
-    folder = Path(path) if path else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    return (Path(path) if path else Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder of the run. Raises UsageError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {folder}: cannot make this folder ({error.strerror})") from error
-    (folder / SUMMARY_FILE).unlink(missing_ok=True)  # an old one must not pass for this run's
-    return folder.resolve()
+    for name in (SUMMARY_FILE, RECORD_FILE):  # those of an earlier run must not pass for this one's
+        (folder / name).unlink(missing_ok=True)
 
 
 def _check_domain() -> None:
@@ -138,10 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_domain()
         values = graph_arguments(options)
         nodes = sim_graph(values)
+        folder = Path(values["out"])
+        _prepare(folder)
     except (UsageError, GraphError) as error:
         print(f"sim: {error}", file=sys.stderr)
         return 2
-    folder = Path(values["out"])
     outcome = Supervisor(nodes, folder).run()
     _note_failure(folder, outcome)
     status = outcome.exit_status

@@ -9,7 +9,6 @@ from sim_bridge.render import Recording, render_video
 
 from .record import Record
 
-
 FRAME_RATE = 20
 """Frames per second of the film. Software rendering takes some tenths of a second for each."""
 
