@@ -47,4 +47,5 @@ def test_follows_6_velocity_commands_within_15_cm_per_s(processes: Processes, tm
 def test_walks_to_far_targets_and_reaches_them(processes: Processes, tmp_path: Path) -> None:
     summary = play(processes, tmp_path, "walk-and-reach")
     targets = summary["ee_targets"]
-    assert targets["scored"] == 6 and targets["reached"] >= 5
+    assert targets["scored"] == 6
+    assert summary["settled_median_ee_error_m"] <= 0.05

@@ -49,7 +49,9 @@ class Interrupted(Exception):
 class Link(Protocol):
     """How the player reaches the robot."""
 
-    recorder: Recorder
+    @property
+    def recorder(self) -> Recorder:
+        """What has been heard."""
 
     @property
     def now(self) -> float:

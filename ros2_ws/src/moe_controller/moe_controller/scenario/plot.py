@@ -38,7 +38,10 @@ def plot_record(record: Record, path: Path, title: str = "") -> None:
 
 
 def _plot_error(record: Record, axes: Axes) -> None:
-    axes.plot(record.time, 100 * record.ee_error(), color="tab:red", lw=1.2, label="EE error")
+    error = record.ee_error()
+    axes.plot(record.time, 100 * error, color="tab:red", lw=1.2, label="EE error")
+    if not np.any(np.isfinite(error)):
+        axes.text(0.5, 0.4, "no end-effector target", transform=axes.transAxes, ha="center", color="grey")
     axes.axhline(100 * REACHED_ERROR, color="grey", ls="--", lw=0.8, label="reached")
     axes.set_ylabel("EE error [cm]")
     axes.set_ylim(bottom=0)

@@ -19,6 +19,24 @@ LINE_PERIOD = 1.0
 """s of wall time between two updates."""
 
 
+class Rate:
+    """Counts events and gives their rate over the last second or so of wall time."""
+
+    def __init__(self) -> None:
+        self._since, self._count, self._rate = time.monotonic(), 0.0, 0.0
+
+    def add(self, amount: float = 1.0) -> None:
+        """Count an event, or something that adds up."""
+        self._count += amount
+
+    def value(self) -> float:
+        """Return the rate per s of wall time."""
+        passed = time.monotonic() - self._since
+        if passed >= 1.0:
+            self._rate, self._since, self._count = self._count / passed, time.monotonic(), 0.0
+        return self._rate
+
+
 @dataclass(frozen=True)
 class Status:
     """What is shown."""
