@@ -1,7 +1,8 @@
 """The controller node: a lifecycle node around `controller.MoeController`.
 
-One thread with a loop of its own. In real time it handles messages until an absolute deadline and then computes from
-the newest state; in lockstep it computes whenever a control period of state time has passed (docs/architecture.md).
+One thread with a loop of its own. In real time it sleeps until an absolute deadline, takes the messages that are there
+and computes from the newest state; in lockstep it computes whenever a control period of state time has passed
+(docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, Twist
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -26,6 +27,7 @@ from rclpy.lifecycle.node import LifecycleState
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from robot_bridge import convert
+from robot_bridge.inbox import Inbox
 from robot_bridge.modes import Mode
 from robot_bridge.timing import FixedRate
 from robot_bridge.types import BaseState, RobotState
@@ -47,7 +49,11 @@ from .telemetry import Telemetry
 QUEUE = 10
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _POLL = 0.1
-"""s to wait for messages at a time: an upper bound for the reaction to signals."""
+"""s to sleep at a time: an upper bound for the reaction to signals."""
+_LOCKSTEP_POLL = 0.0002
+"""s between two looks for the next state in lockstep."""
+_SERVICE_PERIOD = 0.02
+"""s between looks at services, parameters and transitions."""
 _IDLE_PERIOD = 0.02
 _MARKERS_PERIOD_NS = 100_000_000
 _DIAGNOSTICS_PERIOD = 1.0
@@ -55,10 +61,9 @@ _SAME_STATE = 0.6
 """A state younger than this part of a control period after the last one used is not a new step: time in a simulation
 may run slower than the wall clock. Stamps on a 5 ms grid that should be 20 ms apart may be 15 ms apart."""
 _GOALS = (PoseStamped, MultiDOFJointTrajectory, Twist)
-_NO_SUBSCRIPTION_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+"""Topics that people publish: they get a warning about an incompatible quality of service."""
 _NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
-"""The executor looks at every event of every topic each time it waits, which costs more than the messages themselves.
-Only the topics that people publish keep them, for the warning about an incompatible quality of service."""
+"""The executor looks at every event of every topic each time it waits."""
 _QUIET = 1.0
 """s between repetitions of a log line."""
 
@@ -81,7 +86,7 @@ class MoeControllerNode(LifecycleNode):
         self._model_name = ""
         self._rate = FixedRate(_IDLE_PERIOD)
         self._active = False
-        self._handled = 0
+        self._served = -1.0
         self._assembler = StateAssembler(self.lockstep)
         self._restarts = 0
         self._newest_ns: int | None = None
@@ -95,7 +100,7 @@ class MoeControllerNode(LifecycleNode):
         self._state_timeout = 0.0
         self._period_ns = round(1e9 * _IDLE_PERIOD)
         self._diagnosed = time.monotonic()
-        self._subscriptions_made: list[Any] = []
+        self._inbox = Inbox(self)
         self._publishers_made: list[Any] = []
         self._diagnostics_pub = self.create_publisher(DiagnosticArray, "diagnostics", QUEUE)
         self._executor = SingleThreadedExecutor()
@@ -182,9 +187,7 @@ class MoeControllerNode(LifecycleNode):
         self._active = False
         self.controller = None
         self._drop_publishers()
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        self._subscriptions_made.clear()
+        self._inbox.close()
 
     def _advertise(self, kind: Any, topic: str) -> Any:
         publisher = self.create_publisher(kind, topic, QUEUE, event_callbacks=_NO_PUBLISHER_EVENTS)
@@ -199,36 +202,32 @@ class MoeControllerNode(LifecycleNode):
     # -- messages ------------------------------------------------------------------------------------------------------
 
     def _subscribe(self) -> None:
-        # goals and the gate's state before the robot's state: messages that wait together are handled in this order, so
-        # that in lockstep a goal that was delivered before a state is in force when the state is used
+        # messages that wait together are handled in the order of publication, so that in lockstep a goal that was
+        # delivered before a state is in force when the state is used. In real time only the newest whole state matters:
+        # the newest messages, or those before them where the bridge is just publishing
+        depth = QUEUE if self.lockstep else 2
         wanted: list[tuple[Any, str, Callable[[Any], None], QoSProfile | int]] = [
             (PoseStamped, "ee_target", self._on_target, QUEUE),
             (MultiDOFJointTrajectory, "ee_trajectory", self._on_trajectory, QUEUE),
             (Twist, "cmd_vel", self._on_velocity, QUEUE),
             (String, "safety/state", self._on_safety, LATCHED),
-            (Imu, "imu/data", self._on_state("imu"), QUEUE),
-            (Odometry, "odom", self._on_state("odometry"), QUEUE),
-            (JointState, "joint_states", self._on_state("joints"), QUEUE),
+            (Imu, "imu/data", self._on_state("imu"), depth),
+            (Odometry, "odom", self._on_state("odometry"), depth),
+            (JointState, "joint_states", self._on_state("joints"), depth),
         ]
         for kind, topic, callback, qos in wanted:
-            events = None if kind in _GOALS else _NO_SUBSCRIPTION_EVENTS
-            self._subscriptions_made.append(
-                self.create_subscription(kind, topic, callback, qos, event_callbacks=events)
-            )
+            self._inbox.subscribe(kind, topic, callback, qos, warn=kind in _GOALS)
 
     def _on_state(self, kind: Kind) -> Callable[[Any], None]:
         def take(message: Any) -> None:
-            self._handled += 1
             self._assembler.add(kind, convert.to_nanoseconds(message.header.stamp), message)
 
         return take
 
     def _on_safety(self, message: String) -> None:
-        self._handled += 1
         self._executing = message.data.partition(":")[0].strip() == Mode.ACTIVE.value
 
     def _on_target(self, message: PoseStamped) -> None:
-        self._handled += 1
         point = message.pose.position
 
         def take(controller: MoeController) -> None:
@@ -242,8 +241,6 @@ class MoeControllerNode(LifecycleNode):
         self._take_goal("/ee_target", take)
 
     def _on_trajectory(self, message: MultiDOFJointTrajectory) -> None:
-        self._handled += 1
-
         def take(controller: MoeController) -> None:
             trajectory, start = trajectory_of(message, self._newest_stamp())
             controller.set_trajectory(trajectory, message.header.frame_id, self._base(), start)
@@ -251,7 +248,6 @@ class MoeControllerNode(LifecycleNode):
         self._take_goal("/ee_trajectory", take)
 
     def _on_velocity(self, message: Twist) -> None:
-        self._handled += 1
         self._take_goal("/cmd_vel", lambda controller: controller.set_velocity(velocity_of(message)))
 
     def _take_goal(self, topic: str, take: Callable[[MoeController], None]) -> None:
@@ -274,16 +270,18 @@ class MoeControllerNode(LifecycleNode):
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """Handle messages until a control step is due, then take it."""
+        """Wait until a control step is due, handle messages, take the step."""
+        self._serve()
         if self.lockstep:
-            self._spin_messages(_POLL)
+            if not self._inbox.take():
+                time.sleep(_LOCKSTEP_POLL)
             while self._active and (measurement := self._next_in_lockstep()) is not None:
                 self._step(measurement)
         else:
             while (remaining := self._rate.remaining()) > 0.0:
-                self._spin_messages(min(remaining, _POLL))
+                time.sleep(min(remaining, _POLL))
             skipped = self._rate.advance()
-            self._spin_messages(0.0)
+            self._inbox.take()
             if self._active:
                 self.telemetry.counts["deadline_misses"] += skipped
                 self._step_in_real_time()
@@ -291,14 +289,11 @@ class MoeControllerNode(LifecycleNode):
                     self.telemetry.counts["deadline_misses"] += 1
         self._diagnose()
 
-    def _spin_messages(self, timeout: float) -> None:
-        """Handle the messages that are there; wait up to `timeout` s for the first."""
-        before = self._handled
-        self._executor.spin_once(timeout_sec=max(timeout, 0.0))
-        for _ in range(200):  # one spin_once handles one callback; bounded, so that a flood cannot stop the control
-            if self._handled == before:
-                return
-            before = self._handled
+    def _serve(self) -> None:
+        """Handle one service call, parameter change or transition."""
+        wall = time.monotonic()
+        if wall - self._served >= _SERVICE_PERIOD:
+            self._served = wall
             self._executor.spin_once(timeout_sec=0.0)
 
     def _next_in_lockstep(self) -> Measurement | None:

@@ -1,7 +1,7 @@
 """The bridge node: one plant, one safety gate, the topics of docs/architecture.md.
 
-One thread. Each turn of the loop handles messages until the turn's deadline (in lockstep: until the controller's
-command is there) and then reads the plant, steps the gate, writes the plant and publishes.
+One thread. Each turn of the loop sleeps until its deadline, takes the messages that are there (in lockstep: until the
+controller's command is among them) and then steps the gate, writes and steps the plant, reads it and publishes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from std_srvs.srv import Trigger
 from . import convert
 from .bridge_params import Settings, flat, read_settings
 from .gate import GateInputs, GateOutput, GateState, step
+from .inbox import Inbox
 from .lockstep import Lockstep
 from .modes import Mode, Request
 from .plant import Plant, PlantError, SteppedPlant
@@ -41,7 +42,11 @@ from .types import JointCommand, RobotState
 
 QUEUE = 10
 _POLL = 0.02
-"""s to wait for messages at a time while lockstep waits: an upper bound for the reaction to signals."""
+"""s to sleep at a time: an upper bound for the reaction to signals."""
+_LOCKSTEP_POLL = 0.0002
+"""s between two looks for the command that a step waits for."""
+_SERVICE_PERIOD = 0.02
+"""s between looks at services and parameters: a control period, and much cheaper than in each turn."""
 _PUBLISHER_CHECK = 0.1
 """s between looks at who publishes commands."""
 _DIAGNOSTICS_PERIOD = 1.0
@@ -70,7 +75,8 @@ class Bridge(Node):
         self._gripper: float | None = None
         self._command_publishers = 0
         self._publishers_checked = -1.0
-        self._handled = 0
+        self._answered = False
+        self._served = -1.0
         self._published: deque[tuple[int, float]] = deque(maxlen=200)
         self.latency = LatencyTracker()
         self.counts: Counter[str] = Counter()
@@ -127,10 +133,11 @@ class Bridge(Node):
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._safety_pub = self.create_publisher(String, "safety/state", latched)
         self._diagnostics_pub = self.create_publisher(DiagnosticArray, "diagnostics", QUEUE)
-        self._command_sub = self.create_subscription(JointState, "joint_commands", self._on_command, QUEUE)
-        self.create_subscription(JointState, "gripper_command", self._on_gripper, QUEUE)
+        self._inbox = Inbox(self)
+        self._command_sub = self._inbox.subscribe(JointState, "joint_commands", self._on_command, QUEUE, warn=True)
+        self._inbox.subscribe(JointState, "gripper_command", self._on_gripper, QUEUE, warn=True)
         if self.lockstep is not None:
-            self.create_subscription(Time, "sim/run_until", self._on_run_until, QUEUE)
+            self._inbox.subscribe(Time, "sim/run_until", self._on_run_until, QUEUE)
         for request in Request:
             self.create_service(Trigger, f"safety/{request}", self._service(request))
 
@@ -142,7 +149,6 @@ class Bridge(Node):
 
     def _on_command(self, message: JointState) -> None:
         arrived = time.perf_counter()
-        self._handled += 1
         self.counts["commands"] += 1
         stamp = convert.to_nanoseconds(message.header.stamp)
         sent = next((wall for ns, wall in reversed(self._published) if ns == stamp), None)
@@ -153,20 +159,18 @@ class Bridge(Node):
             self.lockstep.command_arrived(self._command.state_stamp, self.now())
 
     def _on_gripper(self, message: JointState) -> None:
-        self._handled += 1
         try:
             self._gripper = convert.gripper_travel(message)
         except ValueError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=1.0)
 
     def _on_run_until(self, message: Time) -> None:
-        self._handled += 1
         if self.lockstep is not None:
             self.lockstep.run_until(convert.to_seconds(message))
 
     def _service(self, request: Request) -> Any:
         def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-            self._handled += 1
+            self._answered = True
             self._check_publishers(force=True)
             output = self._step_gate((request,))
             reply = output.replies[0]
@@ -175,27 +179,31 @@ class Bridge(Node):
 
         return answer
 
-    def spin_messages(self, timeout: float) -> None:
-        """Handle all messages that are there; wait up to `timeout` s for the first."""
-        before = self._handled
-        self._executor.spin_once(timeout_sec=max(timeout, 0.0))
-        while self._handled != before:  # one spin_once handles one callback
-            before = self._handled
+    def handle_messages(self) -> None:
+        """Handle all messages that are there and, every `_SERVICE_PERIOD`, all requests."""
+        self._inbox.take()
+        wall = time.monotonic()
+        if wall - self._served < _SERVICE_PERIOD:
+            return
+        self._served = wall
+        self._answered = True
+        while self._answered:  # one spin_once handles one callback
+            self._answered = False
             self._executor.spin_once(timeout_sec=0.0)
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """Handle messages until the next step is due, then take it."""
-        self.spin_messages(0.0)
+        """Wait until the next step is due, handle messages, take the step."""
         if self._paced:
             while (remaining := self.rate.remaining()) > 0.0:
-                self.spin_messages(min(remaining, _POLL))
+                time.sleep(min(remaining, _POLL))
             self.rate.advance()
+        self.handle_messages()
         if self.lockstep is not None and self.stepped is not None:
             step_time = self._steps_per_turn * self.stepped.step_period
             if not self.lockstep.may_step(self.now(), step_time, time.monotonic()):
-                self.spin_messages(_POLL)
+                time.sleep(_LOCKSTEP_POLL)
                 self._diagnose()
                 return
         self._check_publishers()
