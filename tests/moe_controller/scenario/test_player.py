@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from go2_piper_description.joints import ARM_SLICE
 from go2_piper_description.kinematics import ArmKinematics
-from moe_controller.scenario.player import ARRIVED_TIME, Ending, Player
+from moe_controller.scenario.player import ARRIVED_TIME, STOP, Ending, Player
 from moe_controller.scenario.scenarios import ODOM_FRAME, Goal, goals
 
 from .fake_link import STAND, FakeLink
@@ -34,16 +34,36 @@ def test_stands_activates_plays_and_sits() -> None:
     assert (link.recorder.play_start, link.recorder.play_end) == (first.start, second.end)
 
 
+def played(link: FakeLink) -> list[tuple[float, str, Goal]]:
+    """What was sent before the robot was stopped to sit down."""
+    return [item for item in link.sent if item[2] is not STOP]
+
+
+def test_the_robot_is_stopped_before_it_sits() -> None:
+    link = FakeLink()
+    play(link, [Goal("forward", 2.0, velocity=(0.5, 0.0, 0.0))])
+    stops = [time for time, _, goal in link.sent if goal is STOP]
+    assert stops and stops[0] == pytest.approx(link.recorder.play_end)
+    assert max(stops) - min(stops) >= 0.8
+
+
+def test_idle_operator_lets_people_stop_the_robot() -> None:
+    link = FakeLink()
+    link.damp_at = 3.0
+    ending = play(link, [], duration=6.0)
+    assert ending.finished and link.recorder.play_end - link.recorder.play_start == pytest.approx(6.0)
+
+
 def test_goals_are_sent_when_they_begin() -> None:
     link = FakeLink()
     play(link, [target(), target()])
-    assert [time for time, _, _ in link.sent] == [goal.start for goal in link.recorder.goals]
+    assert [time for time, _, _ in played(link)] == [goal.start for goal in link.recorder.goals]
 
 
 def test_velocity_is_repeated_before_the_controller_forgets_it() -> None:
     link = FakeLink()
     play(link, [Goal("forward", 2.0, velocity=(0.5, 0.0, 0.0))])
-    times = [time for time, kind, _ in link.sent if kind == "velocity"]
+    times = [time for time, kind, _ in played(link) if kind == "velocity"]
     assert len(times) == 20
     assert max(b - a for a, b in zip(times, times[1:], strict=False)) < 0.2
 
@@ -59,7 +79,7 @@ def test_duration_cuts_the_last_goal() -> None:
 def test_without_goals_the_robot_stays_active_for_the_duration() -> None:
     link = FakeLink()
     ending = play(link, [], duration=3.0)
-    assert ending.finished and not link.sent
+    assert ending.finished and not played(link)
     assert link.recorder.play_end - link.recorder.play_start == pytest.approx(3.0)
 
 

@@ -6,7 +6,7 @@ the same outputs, in simulation, on the robot and in tests. It never leads to mo
     DISCONNECTED -> PASSIVE          when a fresh, finite state is there
     PASSIVE, DAMPING -> STANDING_UP  by `stand`; then HOLD when the stand pose is reached
     HOLD -> ACTIVE                   by `activate` only, with one controller whose fresh command is near the pose
-    HOLD, ACTIVE, STANDING_UP -> SITTING -> PASSIVE   by `sit`, or for a hot motor or an empty battery
+    HOLD, ACTIVE, STANDING_UP -> SITTING -> PASSIVE   by `sit`, unless the robot walks; for a hot motor or empty battery
     any -> DAMPING, ESTOP            by `damp`, `estop`, or a fault; ESTOP until `reset`, which leads to DAMPING
 
 Faults in ACTIVE. Commands late, malformed or from two publishers: HOLD, which brings the legs to the stand pose; and
@@ -233,12 +233,16 @@ class _Step:
     def _sit(self) -> str | None:
         if self.mode not in (Mode.HOLD, Mode.ACTIVE, Mode.STANDING_UP):
             return f"only from HOLD, ACTIVE or STANDING_UP, the robot is in {self.mode}"
+        # the ramp cannot balance: begun in a fast stride it tips the robot over
+        if self.mode is Mode.ACTIVE and self.robot is not None and (moving := self._moving(self.robot)) is not None:
+            return f"{moving}: stop the robot first, or damp it"
         self._begin_sitting("requested")
         return None
 
     def _begin_sitting(self, reason: str) -> None:
         assert self.state.targets is not None  # every standing mode has them
-        ramp = sit_ramp(self.now, self.state.targets, self.params.sit_duration, self.params.max_ramp_velocity)
+        ramp = sit_ramp(self.now, self.state.targets, self.params.hold_ramp, self.params.sit_duration,
+                        self.params.max_ramp_velocity)  # fmt: skip
         self.enter(Mode.SITTING, reason, ramp=ramp)
 
     def _activate(self) -> str | None:

@@ -69,7 +69,7 @@ class GateParams:
     sit_duration: float = 3.0
     """s to sit down and fold the arm. [T]"""
     hold_ramp: float = 0.4
-    """s in which a HOLD out of ACTIVE brings the legs to the stand pose, done before `command_damp_after`."""
+    """s in which HOLD or `sit` out of ACTIVE brings the legs to the stand pose, done before `command_damp_after`."""
     max_ramp_velocity: float = 2.5
     """rad/s; ramps that start far away take longer. Below the arm's 3 rad/s [J]."""
 

@@ -59,17 +59,18 @@ def stand_ramp(now: float, measured: Array, duration: float, max_velocity: float
     return make_ramp(now, (measured, risen, STAND_POSE), (0.6 * duration, 0.4 * duration), max_velocity)
 
 
-def sit_ramp(now: float, start: Array, duration: float, max_velocity: float) -> Ramp:
-    """Sit down: the arm comes home and folds over the standing robot, then the legs lower it.
+def sit_ramp(now: float, start: Array, stop_duration: float, duration: float, max_velocity: float) -> Ramp:
+    """Sit down: come to a stand, bring the arm home and fold it over the standing robot, then lower the robot.
 
-    Coming home first keeps the folding arm clear of head and trunk wherever it was.
+    The stand comes first and quickly, as the robot may be in mid-stride. Coming home first keeps the folding arm clear
+    of head and trunk wherever it was.
     """
-    home = start.copy()
-    home[ARM_SLICE] = STAND_POSE[ARM_SLICE]
+    stop = recover_ramp(now, start, stop_duration)
     folded = STAND_POSE.copy()
     folded[ARM_SLICE] = REST_POSE[ARM_SLICE]
-    poses = (start, home, folded, REST_POSE)
-    return make_ramp(now, poses, (0.2 * duration, 0.4 * duration, 0.4 * duration), max_velocity)
+    poses = (stop.poses[-1], STAND_POSE, folded, REST_POSE)
+    lower = make_ramp(stop.end, poses, (0.2 * duration, 0.4 * duration, 0.4 * duration), max_velocity)
+    return Ramp(stop.times[:1] + lower.times, stop.poses[:1] + lower.poses)
 
 
 def recover_ramp(now: float, start: Array, duration: float) -> Ramp:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .metrics import FALL_HEIGHT, FALL_TILT
 from .record import PlayedGoal, Recorder, ee_error, tilt_of
-from .scenarios import Goal
+from .scenarios import HOME_TARGET, Goal
 
 SLICE = 0.05
 """s between two looks at the robot: no more states than the depth of the topics' queues (10 at 200 Hz)."""
@@ -25,6 +25,11 @@ STAND_TIME = 15.0
 """s for standing up, at most."""
 ACTIVATE_TIME = 5.0
 """s in which activation is asked for again if the gate refuses."""
+STOP_TIME = 1.0
+"""s to come to a stand before sitting down: the gate refuses to sit in a stride."""
+STOP_VELOCITY = Goal("stop", STOP_TIME, velocity=(0.0, 0.0, 0.0))
+STOP_TARGET = Goal("stop", STOP_TIME, target=HOME_TARGET)
+"""Moves with the robot, so nothing is left to walk to."""
 SIT_TIME = 10.0
 """s for sitting down, at most."""
 FAULT_TIME = 1.0
@@ -199,10 +204,9 @@ class Player:
             if self.progress.goal_number and end is None:
                 return Ending("scenario finished", finished=True)
             self.progress.phase, self.progress.goal = "idle", None
-            while not self._over(end):
-                fault = self._watched_slice(end)
-                if fault:
-                    return fault
+            while not self._over(end):  # people may stop the robot now, and stand it up again
+                self._slice(end)
+                self._look()
             return Ending("duration reached", finished=True)
         finally:
             recorder.play_end = self._link.now
@@ -274,6 +278,12 @@ class Player:
             self.progress.ee_error = float(error[0])
 
     def _sit(self) -> None:
+        self.progress.phase = "stopping"
+        self._link.send_velocity(STOP_VELOCITY)
+        self._link.send_target(STOP_TARGET)
+        deadline = self._link.now + STOP_TIME
+        while self._link.now < deadline - EPSILON:
+            self._slice(deadline)
         self.progress.phase = "sitting down"
         accepted, _ = self._link.request("sit")
         if accepted:
