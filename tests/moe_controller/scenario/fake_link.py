@@ -25,6 +25,7 @@ class FakeLink:
         self.refusals: dict[str, str] = {}
         self.stand_mode = "HOLD"
         self.damp_at = np.inf
+        self.damp_reason = "command is stale"
         self.interrupt_at = np.inf
         self.lose_at = np.inf
         self._velocity = (0.0, 0.0, 0.0)
@@ -38,9 +39,9 @@ class FakeLink:
             if self.now >= self.lose_at:
                 raise LinkError("no new /joint_states")
             if self.mode == "ACTIVE" and self.now >= self.damp_at:
-                self._enter("HOLD", "command is stale")
+                self._enter("HOLD", self.damp_reason)
             if self.mode == "HOLD" and self.now >= self.damp_at + 0.4:
-                self._enter("DAMPING", "command is stale")
+                self._enter("DAMPING", self.damp_reason)
 
     def request(self, service: str) -> tuple[bool, str]:
         self.requests.append(service)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from go2_piper_description.joints import ARM_SLICE
 from go2_piper_description.kinematics import ArmKinematics
-from moe_controller.scenario.player import ARRIVED_TIME, STOP, Ending, Player
+from moe_controller.scenario.player import ARRIVED_TIME, STOP_TIME, Ending, Player
 from moe_controller.scenario.scenarios import ODOM_FRAME, Goal, goals
 
 from .fake_link import STAND, FakeLink
@@ -36,22 +36,31 @@ def test_stands_activates_plays_and_sits() -> None:
 
 def played(link: FakeLink) -> list[tuple[float, str, Goal]]:
     """What was sent before the robot was stopped to sit down."""
-    return [item for item in link.sent if item[2] is not STOP]
+    return [item for item in link.sent if item[2].label != "stop"]
 
 
 def test_the_robot_is_stopped_before_it_sits() -> None:
     link = FakeLink()
     play(link, [Goal("forward", 2.0, velocity=(0.5, 0.0, 0.0))])
-    stops = [time for time, _, goal in link.sent if goal is STOP]
-    assert stops and stops[0] == pytest.approx(link.recorder.play_end)
-    assert max(stops) - min(stops) >= 0.8
+    (stop_time, kind, goal), (_, other_kind, other) = link.sent[-2:]
+    assert (kind, goal.velocity) == ("velocity", (0.0, 0.0, 0.0))
+    assert (other_kind, other.frame) == ("target", "base_link"), "a far target would be walked to"
+    sitting = link.recorder.gate_events[-1]
+    assert sitting.reason == "sit" and sitting.time - stop_time == pytest.approx(STOP_TIME)
 
 
 def test_idle_operator_lets_people_stop_the_robot() -> None:
     link = FakeLink()
-    link.damp_at = 3.0
+    link.damp_at, link.damp_reason = 3.0, "requested"
     ending = play(link, [], duration=6.0)
     assert ending.finished and link.recorder.play_end - link.recorder.play_start == pytest.approx(6.0)
+
+
+def test_idle_operator_tells_of_faults() -> None:
+    link = FakeLink()
+    link.damp_at = 3.0
+    ending = play(link, [], duration=6.0)
+    assert not ending.finished and "command is stale" in ending.reason
 
 
 def test_goals_are_sent_when_they_begin() -> None:

@@ -34,6 +34,8 @@ SIT_TIME = 10.0
 """s for sitting down, at most."""
 FAULT_TIME = 1.0
 """s that are still recorded after the gate has left ACTIVE: holding turns into damping."""
+ASKED_FOR = ("requested", "emergency stop")
+"""How the gate's reasons begin when somebody asked for it."""
 ARRIVED_ERROR = 0.05
 """m; an end effector that stays this near for `ARRIVED_TIME` has arrived."""
 ARRIVED_TIME = 1.5
@@ -204,9 +206,10 @@ class Player:
             if self.progress.goal_number and end is None:
                 return Ending("scenario finished", finished=True)
             self.progress.phase, self.progress.goal = "idle", None
-            while not self._over(end):  # people may stop the robot now, and stand it up again
-                self._slice(end)
-                self._look()
+            while not self._over(end):
+                fault = self._watched_slice(end, idle=True)
+                if fault:
+                    return fault
             return Ending("duration reached", finished=True)
         finally:
             recorder.play_end = self._link.now
@@ -248,11 +251,19 @@ class Player:
             return None
         return self._link.now if since is None else since
 
-    def _watched_slice(self, until: float | None) -> Ending | None:
-        """Let a slice pass; an ending if the gate has left ACTIVE."""
+    def _watched_slice(self, until: float | None, idle: bool = False) -> Ending | None:
+        """Let a slice pass; an ending if the gate has left ACTIVE.
+
+        Args:
+            until: end of the slice at the latest, s.
+            idle: people may stop the robot and stand it up again.
+        """
+        before = self._link.mode
         self._slice(until)
         self._look()
         if self._link.mode == "ACTIVE":
+            return None
+        if idle and (before != "ACTIVE" or self._link.reason.startswith(ASKED_FOR)):
             return None
         reason = f"the gate left ACTIVE ({self._link.mode}: {self._link.reason})"
         deadline = self._link.now + FAULT_TIME

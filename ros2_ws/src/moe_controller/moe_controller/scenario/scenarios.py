@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from go2_piper_description.joints import ARM_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
 from numpy.typing import NDArray
 
@@ -88,6 +89,10 @@ class Goal:
 def _vector(values: Array) -> Vec3:
     x, y, z = (round(float(value), 4) + 0.0 for value in values)  # + 0.0 turns -0.0 into 0.0
     return (x, y, z)
+
+
+HOME_TARGET = _vector(ArmKinematics().ee_position(joint_array("stand")[ARM_SLICE]))
+"""Where `ee_link` is in base_link while the robot stands."""
 
 
 def _reach(seed: int) -> Iterator[Goal]:

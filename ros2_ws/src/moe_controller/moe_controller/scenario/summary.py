@@ -154,8 +154,9 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     table.add_column()
     targets, velocity = summary["ee_targets"], summary["rms_velocity_error"]
     latency, error = summary["state_to_command_latency_ms"], summary["settled_median_ee_error_m"]
+    result = "[green]ok[/]: " if success else "" if summary["exit_reason"] == "interrupted" else "[red]failed[/]: "
     rows = (
-        ("result", ("[green]ok" if success else "[red]failed") + f"[/]: {summary['exit_reason']}"),
+        ("result", result + summary["exit_reason"]),
         ("falls", str(summary["falls"])),
         ("settled EE error", "-" if error is None else f"{100 * error:.1f} cm (median)"),
         ("EE targets", f"{targets['reached']} of {targets['scored']} reached" if targets["scored"] else "-"),
