@@ -33,9 +33,30 @@ def launch_description(arguments: Sequence[Argument], graph: Graph) -> Any:
             nodes = graph(values)
         except GraphError as error:
             raise RuntimeError(str(error)) from None  # ros2 launch shows the message
-        return [action for node in nodes for action in _actions(node)]
+        return _in_order(nodes)
 
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def _in_order(nodes: Sequence[Node]) -> list[Any]:
+    """Return the actions that start the first nodes, up to one that the others wait for, and in time the others."""
+    from launch.actions import RegisterEventHandler
+    from launch.event_handlers import OnProcessIO
+
+    actions: list[Any] = []
+    for index, node in enumerate(nodes):
+        started = _actions(node)
+        actions += started
+        if not node.ready:
+            continue
+        others = iter([_in_order(nodes[index + 1 :])])
+
+        def on_output(event: Any, node: Node = node, others: Any = others) -> Any:
+            return next(others, None) if node.ready.encode() in event.text else None
+
+        handler = OnProcessIO(target_action=started[0], on_stdout=on_output, on_stderr=on_output)
+        return [RegisterEventHandler(handler), *actions]
+    return actions
 
 
 def _actions(node: Node) -> list[Any]:
