@@ -193,13 +193,14 @@ def test_waits_for_the_scenario_and_answers_meanwhile(ros_environment: None, tmp
         bridge.kill()
 
 
-def test_second_bridge_refuses_to_start(ros_environment: None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("discovery_time", [10.0, 0.0])  # found before it starts, and only afterwards
+def test_second_bridge_gives_way(ros_environment: None, tmp_path: Path, discovery_time: float) -> None:
     first = BridgeProcess(tmp_path / "first.log", {"wait_for_run_until": True, "lockstep": True})
     second = None
     try:
         operator = Operator()
         operator.spin_until(lambda: bool(operator.safety), first, "first bridge")
-        second = BridgeProcess(tmp_path / "second.log", {"discovery_time": 10.0})
+        second = BridgeProcess(tmp_path / "second.log", {"discovery_time": discovery_time})
         assert second.wait() == 1
         assert "another bridge" in second.log and "Traceback" not in second.log
     finally:

@@ -49,6 +49,8 @@ _SERVICE_PERIOD = 0.02
 """s between looks at services and parameters: a control period, and much cheaper than in each turn."""
 _PUBLISHER_CHECK = 0.1
 """s between looks at who publishes commands."""
+_NEWCOMER_TIME = 10.0
+"""s after its start in which a bridge that meets another one gives way: discovery may be slow on a busy machine."""
 _DIAGNOSTICS_PERIOD = 1.0
 _LEVELS = {Mode.ESTOP: DiagnosticStatus.ERROR, Mode.DAMPING: DiagnosticStatus.WARN,
            Mode.DISCONNECTED: DiagnosticStatus.WARN}  # fmt: skip
@@ -75,6 +77,7 @@ class Bridge(Node):
         self._gripper: float | None = None
         self._command_publishers = 0
         self._publishers_checked = -1.0
+        self._started = time.monotonic()
         self._answered = False
         self._served = -1.0
         self._published: deque[tuple[int, float]] = deque(maxlen=200)
@@ -106,15 +109,19 @@ class Bridge(Node):
         return settings
 
     def _refuse_second_bridge(self, discovery_time: float) -> None:
-        topic = self.resolve_topic_name("joint_states")
+        """Look for another bridge before anything is started."""
         deadline = time.monotonic() + discovery_time
         while True:
-            if self.count_publishers(topic) > 0:
-                raise ValueError(f"{topic} is published already: another bridge runs here; stop it or set another "
-                                 "ROS_DOMAIN_ID")  # fmt: skip
+            self._refuse_publishers_beside(0)
             if time.monotonic() >= deadline:
                 return
             time.sleep(0.05)
+
+    def _refuse_publishers_beside(self, own: int) -> None:
+        topic = self.resolve_topic_name("joint_states")
+        if self.count_publishers(topic) > own:
+            raise ValueError(f"{topic} is published already: another bridge runs here; stop it or set another "
+                             "ROS_DOMAIN_ID")  # fmt: skip
 
     def _count_steps(self, rate: float) -> int:
         if self.stepped is None:
@@ -253,6 +260,8 @@ class Bridge(Node):
         if force or wall - self._publishers_checked >= _PUBLISHER_CHECK:
             self._command_publishers = self.count_publishers(self._command_sub.topic_name)
             self._publishers_checked = wall
+            if wall - self._started < _NEWCOMER_TIME:
+                self._refuse_publishers_beside(1)
 
     # -- publishing ----------------------------------------------------------------------------------------------------
 
