@@ -230,3 +230,15 @@ def test_thresholds_that_cannot_work_are_refused(name: str, value: float) -> Non
 def test_time_outs_must_be_in_order() -> None:
     with pytest.raises(ValueError, match="command_damp_after"):
         GateParams(command_hold_after=0.5, command_damp_after=0.4)
+
+
+def test_sit_waits_until_the_legs_have_been_calm() -> None:
+    driver = Driver().active()
+    driver.robot_changes = {"velocity": np.where(np.arange(18) == 2, 3.0, 0.0)}
+    driver.tick()
+    driver.robot_changes = {}
+    refused = driver.tick(Request.SIT)  # calm, but only for a moment
+    assert refused.mode is Mode.ACTIVE and "the legs move" in refused.replies[0].message
+    for _ in range(25):
+        driver.tick()
+    assert driver.tick(Request.SIT).mode is Mode.SITTING

@@ -82,6 +82,8 @@ class GateState:
     """Time of the last step, s."""
     entered: float = 0.0
     """When the mode was entered, s."""
+    moved: float = 0.0
+    """When a leg joint was last fast, s."""
     measured: Array | None = None
     """Last trusted joint positions, rad, shape (18,)."""
     targets: Array | None = None
@@ -127,7 +129,9 @@ class _Step:
         self.robot = inputs.state if self.distrust is None else None
         self.state = replace(state, now=inputs.now, gripper=limit_gripper(inputs.gripper, state.gripper))
         if self.robot is not None:
-            self.state = replace(self.state, measured=self.robot.position)
+            fast = bool(np.max(np.abs(self.robot.velocity[LEG_SLICE])) > params.stand_max_velocity)
+            moved = self.now if fast else self.state.moved
+            self.state = replace(self.state, measured=self.robot.position, moved=moved)
         self.events: list[str] = []
         self.replies: list[Reply] = []
         self.limited: list[str] = []
@@ -234,8 +238,8 @@ class _Step:
         if self.mode not in (Mode.HOLD, Mode.ACTIVE, Mode.STANDING_UP):
             return f"only from HOLD, ACTIVE or STANDING_UP, the robot is in {self.mode}"
         # the ramp cannot balance: begun in a fast stride it tips the robot over
-        if self.mode is Mode.ACTIVE and self.robot is not None and (moving := self._moving(self.robot)) is not None:
-            return f"{moving}: stop the robot first, or damp it"
+        if self.mode is Mode.ACTIVE and self.now - self.state.moved < self.params.sit_calm_time:
+            return "the legs move: stop the robot first, or damp it"
         self._begin_sitting("requested")
         return None
 

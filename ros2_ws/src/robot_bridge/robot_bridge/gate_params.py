@@ -66,6 +66,9 @@ class GateParams:
     """rad between the stand pose and a leg at the end. [T] the loaded robot sags by up to 0.2."""
     stand_grace: float = 1.0
     """s beyond the ramp to come within the tolerance, then DAMPING. [A]"""
+    sit_calm_time: float = 0.1
+    """s without a leg joint above `stand_max_velocity` before `sit` is taken out of ACTIVE. [T] while the robot walks
+    at 0.3 m/s or more such moments last 0.01 s."""
     sit_duration: float = 3.0
     """s to sit down and fold the arm. [T]"""
     hold_ramp: float = 0.4

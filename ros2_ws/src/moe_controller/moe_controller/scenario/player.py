@@ -296,6 +296,9 @@ class Player:
         while self._link.now < deadline - EPSILON:
             self._slice(deadline)
         self.progress.phase = "sitting down"
-        accepted, _ = self._link.request("sit")
-        if accepted:
-            self._wait_for(("PASSIVE",), SIT_TIME)
+        deadline = self._link.now + SIT_TIME
+        while not self._link.request("sit")[0]:  # refused while a leg moves: the policy may be taking a step
+            if self._link.now >= deadline:
+                return
+            self._slice()
+        self._wait_for(("PASSIVE",), SIT_TIME)
