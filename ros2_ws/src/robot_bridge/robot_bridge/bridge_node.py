@@ -31,6 +31,7 @@ from std_srvs.srv import Trigger
 
 from . import convert
 from .bridge_params import Settings, flat, read_settings
+from .domain_lock import claim_domain
 from .gate import GateInputs, GateOutput, GateState, step
 from .inbox import Inbox
 from .lockstep import Lockstep
@@ -109,7 +110,8 @@ class Bridge(Node):
         return settings
 
     def _refuse_second_bridge(self, discovery_time: float) -> None:
-        """Look for another bridge before anything is started."""
+        """Look for another bridge before anything is started: on this machine, then wherever discovery reaches."""
+        self._claim = claim_domain(self.get_namespace())  # held until the process ends
         deadline = time.monotonic() + discovery_time
         while True:
             self._refuse_publishers_beside(0)

@@ -145,9 +145,6 @@ class _Values:
 PUSH_INTERVAL = 5.0
 """s between two pushes."""
 
-DISCOVERY_TIME = 1.0
-"""s in which the bridge looks for another one: the nodes after it must not get into a graph that runs already."""
-
 BRIDGE_NODE = "robot_bridge"
 CONTROLLER_NODE = "moe_controller"
 
@@ -183,7 +180,6 @@ def _bridge(values: _Values) -> Node:
         "plant": "sim_bridge.mujoco_plant:MujocoPlant",
         "lockstep": values.flag("lockstep"),
         "wait_for_run_until": values.flag("lockstep"),
-        "discovery_time": DISCOVERY_TIME,
         "speed": values.not_negative("speed"),
         "rate": values.positive("rate"),
         **{f"plant_options.{name}": value for name, value in options.items()},
