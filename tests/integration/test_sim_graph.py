@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.processes import Processes
+from tests.support.processes import HARD_LIMIT, Processes
 from tests.support.tiny_policy import tiny_contract, write_tiny_policy
 
 pytestmark = pytest.mark.integration
@@ -36,9 +37,14 @@ def modes(summary: dict[str, Any]) -> list[str]:
 
 def await_line(process: subprocess.Popen[str], words: str) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        if words in line:
-            return
+    too_late = threading.Timer(HARD_LIMIT, process.kill)
+    too_late.start()
+    try:
+        for line in process.stdout:
+            if words in line:
+                return
+    finally:
+        too_late.cancel()
     _, errors = process.communicate()
     raise AssertionError(f"ended without saying '{words}':\n{errors}")
 
@@ -101,7 +107,7 @@ def test_killed_bridge_ends_the_run(processes: Processes, tmp_path: Path, tiny_p
 
 def test_killed_supervisor_takes_the_graph_with_it(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
     process = start(processes, tmp_path, tiny_policy, *SLOW, "--scenario", "none")
-    await_line(process, "| PASSIVE")
+    await_line(process, "| ACTIVE")
     process.kill()
     processes.finish(process)
     assert processes.await_none() == []

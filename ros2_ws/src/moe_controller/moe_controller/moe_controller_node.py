@@ -398,6 +398,11 @@ class MoeControllerNode(LifecycleNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics_pub.publish(message)
 
+    def close(self) -> None:
+        """Take the node down; the executor first, which would complain at the end of the interpreter."""
+        self._executor.shutdown()
+        self.destroy_node()
+
     def start(self) -> bool:
         """Configure and activate where the parameter asks for it. Returns False where that failed; the log says why."""
         if not self._value("auto_activate"):
@@ -433,7 +438,7 @@ def main(args: list[str] | None = None) -> int:
         return 1
     finally:
         if node is not None:
-            node.destroy_node()
+            node.close()
         rclpy.try_shutdown()
 
 

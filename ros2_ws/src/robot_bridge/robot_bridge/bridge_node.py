@@ -242,6 +242,11 @@ class Bridge(Node):
         self.rate.restart()
         self.get_logger().info(f"plant {self.settings.bridge.plant} started")
 
+    def close(self) -> None:
+        """Take the node down; the executor first, which would complain at the end of the interpreter."""
+        self._executor.shutdown()
+        self.destroy_node()
+
     def _step_gate(self, requests: tuple[Request, ...] = ()) -> GateOutput:
         inputs = GateInputs(self.now(), self._state, self._command, self._command_publishers, self._gripper, requests)
         before = self._gate.mode
@@ -357,7 +362,7 @@ def main(args: list[str] | None = None) -> int:
     finally:
         if bridge is not None:
             bridge.plant.stop()
-            bridge.destroy_node()
+            bridge.close()
         rclpy.try_shutdown()
 
 

@@ -234,6 +234,11 @@ class OperatorNode(Node):
         stamp, wall = self._started
         return (self.now - stamp) / max(time.monotonic() - wall, 1e-9)
 
+    def close(self) -> None:
+        """Take the node down; the executor first, which would complain at the end of the interpreter."""
+        self._executor.shutdown()
+        self.destroy_node()
+
     def wait_for_diagnostics(self) -> None:
         """Wait for a last word of the bridge and the controller."""
         counts = self.listener.diagnosed

@@ -80,7 +80,7 @@ def main() -> None:
         try:
             status = run(node)
         finally:
-            node.destroy_node()
+            node.close()
     except (ScenarioError, InvalidParameterTypeException) as error:
         print(f"operator: {error}", file=sys.stderr)
         status = 2
