@@ -96,6 +96,24 @@ def test_last_action_is_zero_while_the_gate_does_not_execute(policy: FakePolicy,
     np.testing.assert_allclose(policy.term("last_action"), 1.0)  # the command that the gate now executes
 
 
+def test_goals_have_no_effect_on_commands_while_the_gate_does_not_execute(
+    policy: FakePolicy, controller: MoeController
+) -> None:
+    controller.set_target((3.0, 1.0, 0.4), "odom", HERE)
+    controller.set_velocity(np.array([0.5, 0.0, 0.2]))
+    output = controller.step(standing(), 0.0, executing=False)
+    np.testing.assert_allclose(policy.term("ee_target_position"), controller.home.position, atol=1e-6)
+    assert not policy.term("velocity_command").any() and not output.walking
+    assert controller.step(standing(), 1.0, executing=True).walking  # the goal was kept
+
+
+def test_velocity_given_before_the_activation_gets_old(policy: FakePolicy, controller: MoeController) -> None:
+    controller.set_velocity(np.array([0.3, 0.0, 0.0]))
+    controller.step(standing(), 0.0, executing=False)
+    controller.step(standing(), 1.0, executing=True)
+    assert not policy.term("velocity_command").any()
+
+
 def test_reset_forgets_the_last_action_and_keeps_the_goal(policy: FakePolicy, controller: MoeController) -> None:
     policy.action[:] = 1.0
     controller.set_target((0.4, 0.1, 0.3), "base_link")

@@ -130,13 +130,17 @@ class MoeController:
             state: newest measurement.
             now: time on the clock of the states, s.
             executing: whether the robot follows the commands. While it does not (the gate holds it), the policy sees a
-                last action of zero: the stand pose is what is in effect.
+                last action of zero, as the stand pose is what is in effect, no velocity command, and home as its target:
+                commands stay near the stand pose, so that the gate can let them begin.
 
         Raises:
             PolicyFault: the policy gave nothing usable; there is no command for this step.
         """
         target, fixed_to_robot = self._target(state, now)
         velocity, shown = self._motion(target.position, now, fixed_to_robot)
+        if not executing:
+            velocity, shown = np.zeros(3), self._rule.project(self.home.position)
+            self._walking = np.zeros((), dtype=bool)
         observation = self._builder.build(
             ObservationInputs(
                 orientation=state.orientation,
