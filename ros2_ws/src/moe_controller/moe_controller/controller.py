@@ -130,8 +130,8 @@ class MoeController:
             state: newest measurement.
             now: time on the clock of the states, s.
             executing: whether the robot follows the commands. While it does not (the gate holds it), the policy sees a
-                last action of zero, as the stand pose is what is in effect, no velocity command, and home as its target:
-                commands stay near the stand pose, so that the gate can let them begin.
+                last action of zero, as the stand pose is what is in effect, no velocity command, and home as its
+                target: commands stay near the stand pose, so that the gate can let them begin.
 
         Raises:
             PolicyFault: the policy gave nothing usable; there is no command for this step.
