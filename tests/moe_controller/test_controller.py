@@ -101,10 +101,10 @@ def test_goals_have_no_effect_on_commands_while_the_gate_does_not_execute(
 ) -> None:
     controller.set_target((3.0, 1.0, 0.4), "odom", HERE)
     controller.set_velocity(np.array([0.5, 0.0, 0.2]))
-    output = controller.step(standing(), 0.0, executing=False)
+    output = controller.step(standing(base=HERE), 0.0, executing=False)
     np.testing.assert_allclose(policy.term("ee_target_position"), controller.home.position, atol=0.02)  # projected
     assert not policy.term("velocity_command").any() and not output.walking
-    assert controller.step(standing(), 1.0, executing=True).walking  # the goal was kept
+    assert controller.step(standing(base=HERE), 1.0, executing=True).walking  # the goal was kept
 
 
 def test_velocity_given_before_the_activation_gets_old(policy: FakePolicy, controller: MoeController) -> None:
