@@ -240,6 +240,7 @@ class Go2PiperEnv(VecEnv):
             gravity=self._gravity,
             height=self._qpos[:, 2],
             joint_position=self._joint_position,
+            joint_velocity=self._joint_velocity,
             joint_acceleration=(self._joint_velocity - self._last_joint_velocity) / period,
             torque=self._force,
             command=self.command,

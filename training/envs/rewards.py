@@ -34,6 +34,7 @@ class RewardInputs:
     """Unit vector in base_link, (N, 3)."""
     height: Array
     joint_position: Array
+    joint_velocity: Array
     joint_acceleration: Array
     torque: Array
     command: Array
@@ -84,6 +85,9 @@ def total_reward(x: RewardInputs, w: Rewards, period: float) -> tuple[Array, dic
         "foot_slip": w.foot_slip * np.sum(x.foot_speed**2 * x.foot_contact, axis=1) * x.walk,
         "stand_still": w.stand_still * legs * (x.walk & ~walking),
         "arm_neutral": w.arm_neutral * arm * x.arm_neutral,
+        "stand_motion": w.stand_motion
+        * np.sum(x.joint_velocity[:, LEG_SLICE] ** 2, axis=1)
+        * (x.stand | (x.walk & ~walking)),
         "leg_neutral": w.leg_neutral * legs_squared * x.stand,
         "lifted_foot": w.lifted_foot * np.sum(~x.foot_contact, axis=1) * (x.stand | (x.walk & ~walking)),
         "air_time": w.air_time

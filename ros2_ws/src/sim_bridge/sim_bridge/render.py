@@ -82,7 +82,7 @@ def render_frames(
     caption: Callable[[int], str] | str = "",
 ) -> list[Image]:  # fmt: skip
     """Return pictures of some rows of a recording; `caption` may be a function of the row. Raises RenderError."""
-    scene = RobotScene(width, height, view)
+    scene = RobotScene(width, height, view, fine=False)
     try:
         return [_frame(scene, recording, row, caption) for row in rows]
     finally:
@@ -116,7 +116,7 @@ def render_video(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = frame_rows(recording.time, fps, speed)
-    scene = RobotScene(width, height, view)
+    scene = RobotScene(width, height, view, fine=False)
     try:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=Fraction(fps))
