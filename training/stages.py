@@ -99,7 +99,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage("base", (_WALK, _WALK_DISTURBED), 3.5, _single(0.8), (7e-4, 2e-4), 0.004),
         Stage("arm", (_REACH,), 1.5, _single(0.8), (7e-4, 2e-4), 0.002),
-        Stage("coalition", _COALITION, 4.6, _mixture(0.3), (6e-4, 1e-4), 0.001, 12, 320, needs=("base", "arm")),
+        Stage("coalition", _COALITION, 5.7, _mixture(0.3), (6e-4, 1e-4), 0.001, 12, 320, needs=("base", "arm")),
         Stage("gate", _BOTH, 0.4, _mixture(0.12, False, router="obs_moe", num_groups=2, gate_preference=2.0,
                                                           freeze_experts=True),
               (1e-3, 3e-4), 0.0, 0, 256, algorithm="training.algorithms.ppo_moe:PPOMoE", needs=("coalition",)),

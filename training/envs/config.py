@@ -36,7 +36,7 @@ class Rewards:
     """Per touch-down and second of air beyond 0.25 s; not scaled by the time step."""
     stand_still: float = -0.5
     """Leg deviation while the command is zero."""
-    stand_motion: float = -0.02
+    stand_motion: float = -0.01
     """Squared leg speeds while the command is zero: without it a standing robot steps on the spot and creeps away."""
     arm_neutral: float = -0.5
     leg_neutral: float = -0.3
@@ -113,6 +113,6 @@ class EnvConfig:
     """s"""
     resample_interval: tuple[float, float] = (4.0, 10.0)
     """s between new commands and targets, which change together."""
-    zero_command_probability: float = 0.3
+    zero_command_probability: float = 0.25
     num_threads: int = 2
     seed: int = 1

@@ -60,7 +60,7 @@ def total_reward(x: RewardInputs, w: Rewards, period: float) -> tuple[Array, dic
     Negative sums are cut to zero, so that an early fall is never a gain; the fall itself costs `w.fall`.
     """
     wanted = np.where(x.stand[:, None], 0.0, x.command)
-    walking = np.linalg.norm(wanted, axis=1) > 0.1
+    walking = np.linalg.norm(wanted, axis=1) > 0.05
     linear = np.sum((x.linear_velocity[:, :2] - wanted[:, :2]) ** 2, axis=1)
     yaw = (x.angular_velocity[:, 2] - wanted[:, 2]) ** 2
     legs = np.sum(np.abs(x.joint_position[:, LEG_SLICE] - _DEFAULT[LEG_SLICE]), axis=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from go2_piper_description.joints import LEG_JOINTS
-from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 from torch import nn
 
+from .actor import MeanActor
 from .expert import Expert
 from .obs_moe import ObsMoE
 
@@ -28,7 +28,7 @@ def blend(weights: torch.Tensor, expert_actions: torch.Tensor) -> torch.Tensor:
     return (per_joint.transpose(1, 2) * expert_actions).sum(dim=1)
 
 
-class MixtureModel(MLPModel):
+class MixtureModel(MeanActor):
     """Gaussian policy whose mean is a mixture of experts.
 
     With `router="given"` the base expert's shares for legs and arm come from the observation group `mixing` (two
@@ -49,8 +49,7 @@ class MixtureModel(MLPModel):
         gate_preference: float = 0.0,
         distribution_cfg: dict | None = None,
     ) -> None:
-        super().__init__(obs, obs_groups, obs_set, output_dim, [1], "elu", False, distribution_cfg)
-        del self.mlp  # the base class's network; the experts take its place
+        super().__init__(obs, obs_groups, obs_set, output_dim, distribution_cfg)
         size = obs["policy"].shape[-1]
         self.router = router
         self.freeze_experts = freeze_experts
@@ -73,21 +72,11 @@ class MixtureModel(MLPModel):
         """Return the deterministic action, (N, 18)."""
         return self.forward(obs)
 
-    def forward(
-        self,
-        obs: TensorDict,
-        masks: torch.Tensor | None = None,
-        hidden_state: object = None,
-        stochastic_output: bool = False,
-    ) -> torch.Tensor:
-        """Return the blended action, sampled if asked for."""
+    def mean_action(self, obs: TensorDict) -> torch.Tensor:
+        """Return the blended action."""
         policy = obs["policy"]
         self.last_weights = self.get_moe_weights(obs)
-        mean = blend(self.last_weights, torch.stack([expert(policy) for expert in self.experts], dim=1))
-        if self.distribution is None or not stochastic_output:
-            return mean
-        self.distribution.update(mean)
-        return self.distribution.sample()
+        return blend(self.last_weights, torch.stack([expert(policy) for expert in self.experts], dim=1))
 
     def update_normalization(self, obs: TensorDict) -> None:
         """Feed the gate's normaliser. The experts' are frozen with the stage that made them."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 
+from .actor import MeanActor
 from .expert import Expert
 
 
-class SingleExpertModel(MLPModel):
+class SingleExpertModel(MeanActor):
     """Gaussian policy around one `Expert`, whose normaliser learns with it."""
 
     def __init__(
@@ -20,23 +20,12 @@ class SingleExpertModel(MLPModel):
         output_dim: int,
         distribution_cfg: dict | None = None,
     ) -> None:
-        super().__init__(obs, obs_groups, obs_set, output_dim, [1], "elu", False, distribution_cfg)
-        del self.mlp  # the base class's network; the expert takes its place
+        super().__init__(obs, obs_groups, obs_set, output_dim, distribution_cfg)
         self.expert = Expert(obs["policy"].shape[-1], output_dim)
 
-    def forward(
-        self,
-        obs: TensorDict,
-        masks: torch.Tensor | None = None,
-        hidden_state: object = None,
-        stochastic_output: bool = False,
-    ) -> torch.Tensor:
-        """Return the action, sampled if asked for."""
-        mean = self.expert(obs["policy"])
-        if self.distribution is None or not stochastic_output:
-            return mean
-        self.distribution.update(mean)
-        return self.distribution.sample()
+    def mean_action(self, obs: TensorDict) -> torch.Tensor:
+        """Return the expert's action."""
+        return self.expert(obs["policy"])
 
     def update_normalization(self, obs: TensorDict) -> None:
         """Feed the expert's normaliser."""
