@@ -38,7 +38,7 @@ class ApproachParams:
     standoff_low: float = 0.48
     stop_azimuth_low: float = 0.15
     """The same for targets beside the trunk in height: just outside the box that training left out."""
-    stop_tolerance: float = 0.02
+    stop_tolerance: float = 0.03
     low_margin: float = 0.02
     """A target this deep in the trunk box makes the base step back."""
     inner_radius: tuple[float, float] = (0.28, 0.46)
@@ -48,10 +48,12 @@ class ApproachParams:
     gain_forward: float = 1.0
     gain_turn: float = 1.5
     max_forward: float = 0.5
-    max_backward: float = 0.25
-    min_speed: float = 0.12
-    """Slower commands do not move a legged robot reliably."""
+    max_backward: float = 0.4
+    min_speed: float = 0.4
+    """The shipped policy stands through slower commands."""
     max_turn: float = 0.8
+    min_turn: float = 0.75
+    """The same for turning on the spot: while the base does not go forward, it turns at least this fast."""
     overhead: float = 0.10
     """Closer than this, horizontally, the azimuth says nothing: step back without turning."""
 
@@ -134,6 +136,8 @@ class ApproachRule:
         # a target straight behind always turns the robot left: noise about +-pi must not make it dither
         turn = p.gain_turn * np.where(azimuth < -2.9, azimuth + 2.0 * np.pi, azimuth)
         turn = np.clip(turn, -p.max_turn, p.max_turn)
+        on_the_spot = np.abs(speed) < p.min_speed
+        turn = np.where(on_the_spot, np.copysign(np.maximum(np.abs(turn), p.min_turn), turn), turn)
         overhead = distance < p.overhead
         speed = np.where(overhead, -p.max_backward, speed)
         turn = np.where(overhead, 0.0, turn)
