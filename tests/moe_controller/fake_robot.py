@@ -17,9 +17,10 @@ from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import parameter_value_to_python
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
 from sensor_msgs.msg import Imu, JointState
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64MultiArray, String
 
 from .states import base_at, standing
 
@@ -51,6 +52,8 @@ class FakeRobot:
         self._odom = node.create_publisher(Odometry, "odom", 10)
         self._joints = node.create_publisher(JointState, "joint_states", 10)
         self._target = node.create_publisher(PoseStamped, "ee_target", 10)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._safety = node.create_publisher(String, "safety/state", latched)
         node.create_subscription(JointState, "joint_commands", self.commands.append, 100)
         node.create_subscription(Float64MultiArray, "moe/expert_weights", self.weights.append, 100)
         node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, 10)
@@ -104,6 +107,10 @@ class FakeRobot:
         self._imu.publish(convert.imu_message(state, stamp))
         self._odom.publish(convert.odometry_message(state.base, stamp))
         self._joints.publish(joints)
+
+    def publish_mode(self, mode: str) -> None:
+        """Publish `/safety/state`."""
+        self._safety.publish(String(data=f"{mode}: test"))
 
     def publish_target(self, frame: str, position: tuple[float, float, float]) -> None:
         """Publish `/ee_target`."""

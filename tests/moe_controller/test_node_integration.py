@@ -100,6 +100,7 @@ def test_lockstep_refuses_what_is_wrong_and_goes_on(processes: Processes, start:
 def test_far_target_is_approached(processes: Processes, start: Start, tiny_policy: Path) -> None:
     process, robot = start(model=tiny_policy, auto_activate="true", lockstep="true")
     stamp = robot.first_command()
+    robot.publish_mode("ACTIVE")  # a robot that is held is not told to walk
     robot.publish_target("odom", (3.0, 0.0, 0.6))
     robot.spin(0.5)
     assert robot.diagnostics.get("walking", "false") == "false"
