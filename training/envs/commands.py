@@ -21,7 +21,7 @@ def sample_velocity_commands(
     low, high = np.array([limits.vx, limits.vy, limits.wz]).T
     commands = rng.uniform(low, high, (count, 3))
     slow = rng.random(count) < 0.5
-    commands[slow] *= rng.uniform(0.1, 1.0, (int(slow.sum()), 1))
+    commands[slow] *= rng.uniform(0.15, 1.0, (int(slow.sum()), 1))
     commands[slow] *= rng.random((int(slow.sum()), 3)) < 0.6
     commands[rng.random(count) < zero_probability] = 0.0
     return commands

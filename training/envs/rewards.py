@@ -40,6 +40,8 @@ class RewardInputs:
     command: Array
     ee_error: Array
     """m, (N,)."""
+    ee_angle: Array
+    """rad, (N,)."""
     action: Array
     last_action: Array
     foot_contact: Mask
@@ -70,10 +72,12 @@ def total_reward(x: RewardInputs, w: Rewards, period: float) -> tuple[Array, dic
     terms = {
         "linear_velocity": w.linear_velocity * np.exp(-linear / 0.25) * moving,
         "yaw_velocity": w.yaw_velocity * np.exp(-yaw / 0.25) * moving,
-        "linear_velocity_sharp": w.linear_velocity_sharp * np.exp(-linear / 0.04) * x.walk,
-        "yaw_velocity_sharp": w.yaw_velocity_sharp * np.exp(-yaw / 0.04) * x.walk,
+        "linear_velocity_sharp": w.linear_velocity_sharp * np.exp(-linear / 0.025) * x.walk,
+        "yaw_velocity_sharp": w.yaw_velocity_sharp * np.exp(-yaw / 0.025) * x.walk,
         "ee_position": w.ee_position * np.exp(-x.ee_error / 0.25) * x.reach,
         "ee_position_sharp": w.ee_position_sharp * np.exp(-((x.ee_error / 0.05) ** 2)) * x.reach,
+        "ee_orientation": w.ee_orientation * np.exp(-x.ee_angle / 0.5) * x.reach,
+        "ee_orientation_sharp": w.ee_orientation_sharp * np.exp(-((x.ee_angle / 0.12) ** 2)) * x.reach,
         "vertical_velocity": w.vertical_velocity * x.linear_velocity[:, 2] ** 2,
         "roll_pitch_velocity": w.roll_pitch_velocity * np.sum(x.angular_velocity[:, :2] ** 2, axis=1),
         "tilt": w.tilt * np.sum(x.gravity[:, :2] ** 2, axis=1),

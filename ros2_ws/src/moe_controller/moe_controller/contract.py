@@ -18,6 +18,11 @@ SCHEMA_VERSION = 1
 METADATA_KEY = "go2_piper_contract"
 """The one key of the ONNX metadata that holds the contract, as JSON."""
 
+LONGEST_PREVIEW = 10.0
+"""s; a policy that looks further ahead is a mistake."""
+LONGEST_HISTORY = 1000
+"""Control steps; the same backwards."""
+
 OBSERVATION_INPUT = "observation"
 ACTION_OUTPUT = "action"
 WEIGHTS_OUTPUT = "expert_weights"
@@ -38,7 +43,11 @@ class ObservationTerm:
     clip: float = 100.0
     """Symmetric limit after scaling."""
     history: int = 1
-    """Number of time steps; only 1 is built today."""
+    """Number of time steps, oldest first; `size` is that of one."""
+    stride: int = 1
+    """Control steps between two of the history."""
+    times: tuple[float, ...] = ()
+    """s ahead of now, for terms that look at the end-effector's target; none is now."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,10 @@ class Contract:
             raise ContractError(f"unknown contract entries {sorted(unknown)}: export the policy again")
         values: dict[str, object] = {key: _tuples(value) for key, value in raw.items() if key != "training"}
         values["training"] = dict(raw.get("training") or {})  # type: ignore[call-overload]
-        values["observation"] = tuple(ObservationTerm(**term) for term in raw["observation"])  # type: ignore
+        values["observation"] = tuple(
+            ObservationTerm(**{key: _tuples(value) for key, value in term.items()})
+            for term in raw["observation"]  # type: ignore
+        )
         for name, kind in (("velocity_limits", VelocityLimits), ("target_region", TargetRegion)):
             values[name] = kind(**{key: _tuples(value) for key, value in raw[name].items()})  # type: ignore
         contract = cls(**values)  # type: ignore[arg-type]
@@ -149,11 +161,16 @@ class Contract:
                 if not (_all_of(limits, int, float) and len(limits) == 2 and -1e3 < limits[0] <= limits[1] < 1e3):
                     raise ValueError(f"'{name}' is not a lower and an upper limit")
         for term in self.observation:
-            whole = _all_of((term.size, term.history), int) and term.size > 0 and term.history > 0
+            counts = (term.size, term.history, term.stride)
+            whole = _all_of(counts, int) and min(counts) > 0 and _all_of(term.times, int, float)
             if not (whole and isinstance(term.name, str) and _all_of((term.scale, term.clip), int, float)):
                 raise ValueError(f"observation term {term.name!r} is not a name with numbers")
             if not (np.isfinite(term.scale) and term.clip > 0):
                 raise ValueError(f"observation term {term.name!r} has scale {term.scale} and clip {term.clip}")
+            if not all(0.0 <= time <= LONGEST_PREVIEW for time in term.times):
+                raise ValueError(f"observation term {term.name!r} looks {term.times} s ahead")
+            if term.history * term.stride > LONGEST_HISTORY:
+                raise ValueError(f"observation term {term.name!r} looks {term.history * term.stride} steps back")
         if len(self.mount_xyz) != 3:
             raise ValueError("'mount_xyz' is not three numbers")
 

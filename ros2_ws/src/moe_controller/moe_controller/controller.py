@@ -20,8 +20,9 @@ from scipy.spatial.transform import Rotation
 from .approach import ApproachParams, ApproachRule
 from .contract import Contract
 from .goals import ODOM, EeGoal, check_goal, finite_velocity, in_base_link, single_target
-from .observation import ObservationBuilder, ObservationInputs
+from .observation import ObservationBuilder
 from .policy import PolicyOutput
+from .targets import natural_rotation, reachable_rotation
 from .trajectory import IDENTITY, Array, Pose, PoseTrajectory
 
 STANDSTILL = 1e-3
@@ -51,11 +52,38 @@ class ControlOutput:
     """Wanted pose of ee_link in base_link."""
     shown_target: Array
     """Where the policy was told the target is, m in base_link, shape (3,)."""
+    shown_rotation: Array
+    """How the policy was told it is turned, base_link <- ee_link, shape (3, 3)."""
     walking: bool
     """Whether the approach rule moves the base."""
     action: Array
     """Raw action after its limit, shape (18,)."""
     policy: PolicyOutput
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """Where the end effector should be at the preview times, in base_link."""
+
+    positions: Array
+    """m, (T, 3); the first is now."""
+    orientations: Array
+    """Quaternions, (T, 4)."""
+    turned: bool
+    """Whether the orientation matters."""
+    fixed_to_robot: bool
+    """It moves with the robot, so walking cannot reach it."""
+
+    @property
+    def pose(self) -> Pose:
+        """The pose wanted now."""
+        return Pose(self.positions[0], self.orientations[0])
+
+    def held(self) -> _Targets:
+        """Return the present pose for all times, tied to the robot."""
+        count = len(self.positions)
+        return _Targets(np.tile(self.positions[0], (count, 1)), np.tile(self.orientations[0], (count, 1)),
+                        self.turned, True)  # fmt: skip
 
 
 class MoeController:
@@ -75,11 +103,12 @@ class MoeController:
         self.policy = policy
         self.contract = contract = policy.contract
         contract.check_robot(Mount().xyz)
-        self._builder = ObservationBuilder(contract.observation)
+        self._arm = arm = ArmKinematics(Mount(xyz=contract.mount_xyz))
+        self._builder = ObservationBuilder(contract.observation, arm)
+        self._ahead = np.array(self._builder.times)
         self._default = np.array(contract.default_position)
         self._scale = np.array(contract.action_scale)
         self._lower, self._upper = joint_array("lower"), joint_array("upper")
-        arm = ArmKinematics(Mount(xyz=contract.mount_xyz))
         self._rule = ApproachRule(
             arm.shoulder, contract.target_region, contract.velocity_limits, approach or ApproachParams()
         )
@@ -100,7 +129,8 @@ class MoeController:
         self._velocity = np.zeros(3)
         self._velocity_stamp = None
         self._velocity_is_new = False
-        self._base_target = self.home
+        self._last_target = self._home_targets()
+        self._builder.reset()
 
     # -- goals ---------------------------------------------------------------------------------------------------------
 
@@ -136,19 +166,22 @@ class MoeController:
         Raises:
             PolicyFault: the policy gave nothing usable; there is no command for this step.
         """
-        target, fixed_to_robot = self._target(state, now)
-        velocity, shown = self._motion(target.position, now, fixed_to_robot)
+        targets = self._targets(state, now)
+        velocity, shown = self._motion(targets, now)
         if not executing:
-            velocity, shown = np.zeros(3), self._rule.project(self.home.position)
+            targets = self._home_targets()
+            velocity, shown = np.zeros(3), self._rule.project(targets.positions)
             self._walking = np.zeros((), dtype=bool)
+        rotations = self._shown_rotations(shown, targets)
         observation = self._builder.build(
-            ObservationInputs(
+            self._builder.inputs(
                 orientation=state.orientation,
                 angular_velocity=state.angular_velocity,
                 joint_position=state.position,
                 joint_velocity=state.velocity,
                 velocity_command=velocity,
-                ee_target=shown,
+                target_position=shown,
+                target_rotation=rotations,
                 last_action=self._last_action if executing else np.zeros(NUM_JOINTS),
             )
         )
@@ -157,34 +190,55 @@ class MoeController:
         self._last_action = np.clip(output.action, -limit, limit)
         position = np.clip(self._default + self._scale * self._last_action, self._lower, self._upper)
         return ControlOutput(
-            position, output.weights, velocity, target, shown, bool(self._walking), self._last_action, output
+            position=position,
+            weights=output.weights,
+            velocity_command=velocity,
+            target=targets.pose,
+            shown_target=shown[0],
+            shown_rotation=rotations[0],
+            walking=bool(self._walking),
+            action=self._last_action,
+            policy=output,
         )
 
-    def _target(self, state: RobotState, now: float) -> tuple[Pose, bool]:
-        """Return the wanted pose in base_link, and whether it moves with the robot so that walking cannot reach it."""
-        if self._goal is None:
-            self._base_target = self.home
-            return self.home, True
-        if self._goal.start is None:
-            self._goal = EeGoal(self._goal.trajectory, self._goal.frame, now)
-        pose = self._goal.pose(now)
-        if self._goal.frame != ODOM:
-            self._base_target = pose
-            return pose, True
-        if state.base is None:  # odometry was lost on the way: hold the arm where it is and do not walk blindly
-            return self._base_target, True
-        self._base_target = in_base_link(pose, state.base)
-        return self._base_target, False
+    def _home_targets(self) -> _Targets:
+        count = len(self._ahead)
+        return _Targets(np.tile(self.home.position, (count, 1)), np.tile(self.home.orientation, (count, 1)), True, True)
 
-    def _motion(self, target: Array, now: float, fixed_to_robot: bool) -> tuple[Array, Array]:
-        """Return the velocity command and the shown target; the operator's command goes before the approach."""
+    def _targets(self, state: RobotState, now: float) -> _Targets:
+        """Return where the goal wants the end effector now and at the observation's preview times."""
+        goal = self._goal
+        if goal is None:
+            self._last_target = self._home_targets()
+            return self._last_target
+        if goal.start is None:
+            self._goal = goal = EeGoal(goal.trajectory, goal.frame, now)
+        positions, orientations = goal.poses(now + self._ahead)
+        turned = goal.trajectory.turns
+        if goal.frame != ODOM:
+            self._last_target = _Targets(positions, orientations, turned, True)
+        elif state.base is not None:
+            self._last_target = _Targets(*in_base_link(positions, orientations, state.base), turned, False)
+        else:  # odometry was lost on the way: hold the arm where it is and do not walk blindly
+            return self._last_target.held()
+        return self._last_target
+
+    def _motion(self, targets: _Targets, now: float) -> tuple[Array, Array]:
+        """Return the velocity command and the shown positions; the operator's command goes before the approach."""
         command = self._fresh_velocity(now)
-        if fixed_to_robot or np.any(np.abs(command) > STANDSTILL):
+        shown = self._rule.project(targets.positions)
+        if targets.fixed_to_robot or np.any(np.abs(command) > STANDSTILL):
             self._walking = np.zeros((), dtype=bool)
-            return command, self._rule.project(target)
-        approach = self._rule.step(target, self._walking)
+            return command, shown
+        approach = self._rule.step(targets.positions[0], self._walking)
         self._walking = approach.walking
-        return approach.velocity, approach.shown_target
+        return approach.velocity, shown
+
+    def _shown_rotations(self, positions: Array, targets: _Targets) -> Array:
+        """Return orientations that the arm can take at the shown positions, as near to the wanted ones as it gets."""
+        if not targets.turned:
+            return natural_rotation(positions, self._arm.shoulder)
+        return reachable_rotation(positions, Rotation.from_quat(targets.orientations).as_matrix(), self._arm)
 
     def _fresh_velocity(self, now: float) -> Array:
         if self._velocity_is_new:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from robot_bridge.types import BaseState
 from scipy.spatial.transform import Rotation
 
-from .trajectory import IDENTITY, Array, Pose, PoseTrajectory, unit_quaternions
+from .trajectory import IDENTITY, Array, PoseTrajectory, unit_quaternions
 
 ODOM = "odom"
 BASE_LINK = "base_link"
@@ -31,9 +31,13 @@ class EeGoal:
     start: float | None = None
     """Time of the trajectory's zero, s on the clock of the states; None: the next control step."""
 
-    def pose(self, now: float) -> Pose:
-        """Return the wanted pose, in `frame`, at a time on the clock of the states, s."""
-        return self.trajectory.sample(now - (self.start if self.start is not None else now))
+    def poses(self, times: Array) -> tuple[Array, Array]:
+        """Return wanted positions (n, 3) and quaternions (n, 4), in `frame`, at times on the clock of the states, s.
+
+        A goal that has not been given its start holds its first pose.
+        """
+        start = self.start if self.start is not None else np.inf
+        return self.trajectory.sample_many(times - start)
 
 
 def check_goal(trajectory: PoseTrajectory, frame: str, base: BaseState | None, start: float | None = None) -> EeGoal:
@@ -69,7 +73,7 @@ def single_target(position: ArrayLike, frame: str, base: BaseState | None, orien
         position: m in `frame`, shape (3,).
         frame: "odom" or "base_link".
         base: where the robot is; needed for "odom".
-        orientation: quaternion x, y, z, w, shape (4,).
+        orientation: quaternion x, y, z, w, shape (4,); identity, the messages' default, leaves it to the controller.
 
     Raises:
         GoalError: as `check_goal`, and for numbers that are not finite or quaternions that are not of unit length.
@@ -84,11 +88,10 @@ def single_target(position: ArrayLike, frame: str, base: BaseState | None, orien
     return check_goal(PoseTrajectory([0.0], [point], [quaternion]), frame, base)
 
 
-def in_base_link(pose: Pose, base: BaseState) -> Pose:
-    """Return a pose given in `odom` in `base_link`."""
+def in_base_link(positions: Array, orientations: Array, base: BaseState) -> tuple[Array, Array]:
+    """Return positions (n, 3) and quaternions (n, 4) given in `odom` in `base_link`."""
     turn = Rotation.from_quat(base.orientation).inv()
-    orientation = (turn * Rotation.from_quat(pose.orientation)).as_quat()
-    return Pose(turn.apply(pose.position - base.position), orientation)
+    return turn.apply(positions - base.position), (turn * Rotation.from_quat(orientations)).as_quat()
 
 
 def finite_velocity(velocity: ArrayLike) -> Array:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from go2_piper_description.kinematics import ArmKinematics
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from .contract import TargetRegion
 
@@ -12,6 +14,9 @@ Array = NDArray[np.float64]
 TRUNK_BOX_LOW = np.array([-0.45, -0.20, -np.inf])
 TRUNK_BOX_HIGH = np.array([0.45, 0.20, 0.15])
 """m in base_link. No targets here: the gripper or the forearm would touch the trunk."""
+
+LARGEST_WRIST_ROLL = 1.3
+"""rad; sampled poses keep joint 4 this far from its limits of +-1.745 (robot_facts.md)."""
 
 
 def from_spherical(radius: Array, azimuth: Array, elevation: Array, shoulder: Array) -> Array:
@@ -40,3 +45,79 @@ def sample_targets(rng: np.random.Generator, count: int, region: TargetRegion, s
         positions[missing] = from_spherical(radius, azimuth, elevation, shoulder)
         missing = missing[in_trunk_box(positions[missing])]
     return positions
+
+
+def natural_rotation(position: Array, shoulder: Array) -> Array:
+    """Return the orientation of `ee_link` in the middle of what the arm can take at a position.
+
+    The gripper points away from the shoulder and down, the more the nearer the target: a fit to the middle of the pitch
+    angles that `ArmKinematics.inverse` reaches over the target region.
+
+    Args:
+        position: m in base_link, shape (..., 3).
+        shoulder: m in base_link, shape (3,).
+
+    Returns:
+        rotation matrices base_link <- ee_link, shape (..., 3, 3); z is the approach direction.
+    """
+    x, y, z = np.moveaxis(position - shoulder, -1, 0)
+    flat = np.hypot(x, y)
+    azimuth, radius = np.arctan2(y, x), np.hypot(flat, z)
+    pitch = np.arctan2(z, flat) + 1.9 * np.clip(radius, 0.25, 0.6) - 1.425
+    ca, sa, cp, sp = np.cos(azimuth), np.sin(azimuth), np.cos(pitch), np.sin(pitch)
+    left = np.stack([-sa, ca, np.zeros_like(ca)], axis=-1)
+    up = np.stack([-sp * ca, -sp * sa, cp], axis=-1)
+    forward = np.stack([cp * ca, cp * sa, sp], axis=-1)
+    return np.stack([left, up, forward], axis=-1)
+
+
+def sample_poses(
+    rng: np.random.Generator, count: int, region: TargetRegion, arm: ArmKinematics, spread: float = 0.6
+) -> tuple[Array, Array]:
+    """Draw poses that the arm reaches: positions as `sample_targets`, orientations about the natural one.
+
+    Args:
+        spread: largest turn away from the natural orientation, rad.
+
+    Returns:
+        positions in base_link, m, shape (count, 3), and rotation matrices base_link <- ee_link, shape (count, 3, 3).
+    """
+    positions, rotations = np.empty((count, 3)), np.empty((count, 3, 3))
+    missing = np.arange(count)
+    while missing.size:
+        position = sample_targets(rng, missing.size, region, arm.shoulder)
+        axis = rng.normal(size=(missing.size, 3))
+        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+        turn = Rotation.from_rotvec(axis * rng.uniform(0.0, spread, (missing.size, 1))).as_matrix()
+        rotation = natural_rotation(position, arm.shoulder) @ turn
+        joints, reached = arm.inverse(position, rotation)
+        good = reached & (np.abs(joints[:, 3]) < LARGEST_WRIST_ROLL)
+        positions[missing[good]], rotations[missing[good]] = position[good], rotation[good]
+        missing = missing[~good]
+    return positions, rotations
+
+
+def reachable_rotation(position: Array, rotation: Array, arm: ArmKinematics, steps: int = 5) -> Array:
+    """Turn orientations that the arm cannot take at a position towards the natural one until it can.
+
+    Args:
+        position: m in base_link, shape (N, 3).
+        rotation: wanted, shape (N, 3, 3).
+        steps: how finely to look between wanted and natural.
+
+    Returns:
+        shape (N, 3, 3); the natural orientation where none between is reached.
+    """
+    _, reached = arm.inverse(position, rotation)
+    if reached.all():
+        return rotation
+    result = np.where(reached[:, None, None], rotation, natural_rotation(position, arm.shoulder))
+    wanted, natural = Rotation.from_matrix(rotation), Rotation.from_matrix(natural_rotation(position, arm.shoulder))
+    turn = (wanted.inv() * natural).as_rotvec()
+    for step in range(1, steps):
+        between = (wanted * Rotation.from_rotvec(turn * (step / steps))).as_matrix()
+        _, good = arm.inverse(position, between)
+        fresh = good & ~reached
+        result[fresh] = between[fresh]
+        reached = reached | good
+    return result

@@ -82,13 +82,23 @@ class PoseTrajectory:
         """Time of the last point, s."""
         return float(self.times[-1])
 
+    @property
+    def turns(self) -> bool:
+        """Whether it says how `ee_link` is turned. Identity at every point, the messages' default, says nothing."""
+        return bool(np.any(np.abs(self.orientations - IDENTITY) > 1e-9))
+
     def sample(self, time: float) -> Pose:
         """Return the pose at a time, s; outside the trajectory the nearest end."""
+        positions, orientations = self.sample_many(np.array([time]))
+        return Pose(positions[0], orientations[0])
+
+    def sample_many(self, times: Array) -> tuple[Array, Array]:
+        """Return positions (n, 3) and quaternions (n, 4) at times, s, shape (n,); as `sample`."""
         if self._slerp is None:
-            return Pose(self.positions[0].copy(), self.orientations[0].copy())
-        at = min(max(time, self.start), self.end)
-        position = np.array([np.interp(at, self.times, self.positions[:, axis]) for axis in range(3)])
-        return Pose(position, self._slerp([at]).as_quat()[0])
+            return np.repeat(self.positions, len(times), axis=0), np.repeat(self.orientations, len(times), axis=0)
+        at = np.clip(times, self.start, self.end)
+        positions = np.stack([np.interp(at, self.times, self.positions[:, axis]) for axis in range(3)], axis=-1)
+        return positions, self._slerp(at).as_quat()
 
     def velocity(self, time: float) -> Array:
         """Return the linear velocity at a time, m/s, shape (3,): that of the segment, zero outside the trajectory."""
