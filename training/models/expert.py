@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 from pathlib import Path
 
 import torch
@@ -11,26 +13,46 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ..checkpoint import CheckpointError, fit_state
+
+__all__ = ["EXPERT_HIDDEN_DIMS", "CheckpointError", "Expert", "expert_from_state"]
+
 EXPERT_HIDDEN_DIMS = (256, 128, 64)
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged or of another layout; one line."""
 
 
 class Expert(nn.Module):
     """Deterministic policy (N, observation) -> (N, actions), raw actions before clipping."""
 
     def __init__(
-        self, observation_size: int, num_actions: int, hidden_dims: tuple[int, ...] = EXPERT_HIDDEN_DIMS
+        self, observation_size: int, num_actions: int, hidden_dims: Sequence[int] = EXPERT_HIDDEN_DIMS
     ) -> None:
         super().__init__()
+        self.hidden_dims = tuple(hidden_dims)
         self.normalizer = EmpiricalNormalization(observation_size)
         self.mlp = MLP(observation_size, num_actions, list(hidden_dims), "elu")
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """Return raw actions."""
         return self.mlp(self.normalizer(observation))
+
+
+def expert_from_state(state: Mapping[str, torch.Tensor], source: object) -> Expert:
+    """Build an expert of the size that its tensors have.
+
+    Args:
+        state: `normalizer.*` and `mlp.*`.
+        source: the file's path, for the message.
+
+    Raises:
+        CheckpointError: these are not the tensors of an expert.
+    """
+    keys = takewhile(state.__contains__, (f"mlp.{index}.weight" for index in count(step=2)))  # ELUs have the odd ones
+    layers = [state[key].shape for key in keys]
+    if len(layers) < 2 or any(len(shape) != 2 for shape in layers):
+        raise CheckpointError(f"{source} holds no expert: its layers mlp.0.weight, mlp.2.weight, ... are missing")
+    expert = Expert(layers[0][1], layers[-1][0], [shape[0] for shape in layers[:-1]])
+    fit_state(expert, state, source)
+    return expert
 
 
 def save_expert(expert: Expert, path: Path) -> None:
@@ -52,16 +74,7 @@ def load_expert(path: Path, observation_size: int, num_actions: int) -> Expert:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file ({error})") from error
     expert = Expert(observation_size, num_actions)
-    wanted = expert.state_dict()
-    differ = [
-        f"{key}: {tuple(state[key].shape) if key in state else 'missing'} instead of {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if key not in state or state[key].shape != value.shape
-    ]
-    if differ or set(state) - set(wanted):
-        differ += [f"{key}: unknown" for key in sorted(set(state) - set(wanted))]
-        raise CheckpointError(f"{path} holds another network: {'; '.join(differ)}")
-    expert.load_state_dict(state)
+    fit_state(expert, state, path)
     return expert
 
 
