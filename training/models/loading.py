@@ -89,7 +89,7 @@ def _experts(state: Mapping[str, torch.Tensor], card: Card, path: Path) -> dict[
         experts = {card.name: expert_from_state(state, path)}
     else:
         names = card.network.get("experts")
-        if not names or not all(isinstance(name, str) for name in names):
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise CheckpointError(f"{path}: its card names no experts")
         experts = {name: expert_from_state(_below(state, f"experts.{name}."), f"{path} ({name})") for name in names}
     size = terms_size(card.observation)
