@@ -20,16 +20,19 @@ class RunLog:
 
     def __init__(self, folder: Path, iteration: int) -> None:
         self._folder = folder
-        self._number = 1
-        while self._path(self._number + 1).is_file():
-            self._number += 1
+        self._number = _newest_number(folder)
         self._columns = self._cut(iteration)
         self._writer = SummaryWriter(str(folder), purge_step=iteration + 1)
 
     @property
     def path(self) -> Path:
         """The newest CSV file."""
-        return self._path(self._number)
+        return _path(self._folder, self._number)
+
+    @staticmethod
+    def newest(folder: Path) -> Path:
+        """Return the newest CSV file of a run."""
+        return _path(folder, _newest_number(folder))
 
     def write(self, row: dict[str, float]) -> None:
         """Append one row; it has an `iteration`."""
@@ -48,9 +51,6 @@ class RunLog:
         """Flush TensorBoard."""
         self._writer.close()
 
-    def _path(self, number: int) -> Path:
-        return self._folder / ("losses.csv" if number == 1 else f"losses_{number}.csv")
-
     def _cut(self, iteration: int) -> list[str]:
         if not self.path.is_file():
             return []
@@ -66,6 +66,17 @@ class RunLog:
                 csv.writer(file).writerows(kept)
             part.replace(self.path)
         return rows[0]
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / ("losses.csv" if number == 1 else f"losses_{number}.csv")
+
+
+def _newest_number(folder: Path) -> int:
+    number = 1
+    while _path(folder, number + 1).is_file():
+        number += 1
+    return number
 
 
 def last_rows(path: Path, count: int = 1) -> list[dict[str, float]]:

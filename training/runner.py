@@ -107,6 +107,8 @@ class Runner:
                 algorithm: type[PPO] = resolve_callable(c.algorithm["class_name"])
                 obs = self.env.get_observations().to(self.device)
                 return algorithm.construct_algorithm(obs, self.env, copy.deepcopy(dictionary), self.device)
+        except CheckpointError:
+            raise
         except (TypeError, ValueError, KeyError, ImportError, AttributeError) as error:
             raise ConfigError(f"runner: {str(error).splitlines()[0]}") from error
 

@@ -20,6 +20,10 @@ class RunnerConfig:
     """`class_name` and arguments of PPO."""
     learning_rate: tuple[float, float]
     """Start and end; linear over the run."""
+    million_steps: float = 1.0
+    """Environment steps of the whole run."""
+    expert: str = "expert"
+    """Name of what it makes, where that is a single expert."""
     std: tuple[float, float] | None = None
     """Start and end of a standard deviation that is not learned; its logarithm is linear over the run. A learned one
     can stay large, and then the deterministic policy lags behind its own noisy rollouts."""

@@ -24,9 +24,8 @@ class ConfigError(ValueError):
 def from_dict(kind: type[T], data: object, where: str) -> T:
     """Build the dataclass `kind` from a mapping.
 
-    Numbers, texts, nested dataclasses, tuples, mappings and `X | None` are understood. A tuple of dataclasses that have
-    a `name` may be given as a mapping by name, so that single fields can be overridden; entries that are null are left
-    out.
+    Numbers, texts, nested dataclasses, tuples, mappings and `X | None` are understood. In a mapping of dataclasses,
+    entries that are null are left out: so an override takes one away.
 
     Args:
         kind: the dataclass.
@@ -93,9 +92,6 @@ def _convert_plain(hint: type, value: object, where: str) -> Any:
 
 def _convert_tuple(args: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
     open_ended = len(args) == 2 and args[1] is Ellipsis
-    if open_ended and isinstance(value, Mapping) and is_dataclass(args[0]):
-        items = {str(name): item for name, item in value.items() if item is not None}
-        return tuple(_convert(args[0], _named(item, name), f"{where}.{name}") for name, item in items.items())
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise ConfigError(f"{where}: wanted a list, got {value!r}")
     if not open_ended and len(value) != len(args):
@@ -104,11 +100,8 @@ def _convert_tuple(args: tuple[Any, ...], value: object, where: str) -> tuple[An
     return tuple(_convert(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
 
 
-def _named(item: object, name: str) -> object:
-    return {"name": name, **item} if isinstance(item, Mapping) else item
-
-
 def _convert_mapping(hint: Any, value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where}: wanted a group of settings, got {value!r}")
-    return {str(key): _convert(hint, item, f"{where}.{key}") for key, item in value.items()}
+    kept = {str(key): item for key, item in value.items() if item is not None or not is_dataclass(hint)}
+    return {key: _convert(hint, item, f"{where}.{key}") for key, item in kept.items()}

@@ -63,6 +63,11 @@ class World:
             backend = "nccl" if device.startswith("cuda") else "gloo"
             torch.distributed.init_process_group(backend, rank=self.rank, world_size=self.size)
 
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
     def leave(self) -> None:
         """Part from the other processes."""
         if torch.distributed.is_initialized():

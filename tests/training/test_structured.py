@@ -13,7 +13,6 @@ from training.structured import ConfigError, from_dict
 
 @dataclass(frozen=True)
 class Part:
-    name: str
     share: float
     on: bool = False
 
@@ -22,7 +21,8 @@ class Part:
 class Whole:
     count: int
     limits: tuple[float, float] = (0.0, 1.0)
-    parts: tuple[Part, ...] = ()
+    parts: dict[str, Part] = field(default_factory=dict)
+    counts: tuple[int, ...] = ()
     part: Part | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,17 +32,15 @@ class Whole:
 
 
 def test_fills_nested_dataclasses_and_keeps_defaults() -> None:
-    data = {"count": 2, "limits": [0, 3], "part": {"name": "a", "share": 1}, "extra": {"x": [1]}}
+    data = {"count": 2, "limits": [0, 3], "part": {"share": 1}, "counts": [3, 4], "extra": {"x": [1]}}
     whole = from_dict(Whole, data, "env")
-    assert whole == Whole(2, (0.0, 3.0), (), Part("a", 1.0), {"x": [1]})
+    assert whole == Whole(2, (0.0, 3.0), {}, (3, 4), Part(1.0), {"x": [1]})
     assert isinstance(whole.limits[0], float)
 
 
-def test_named_parts_may_come_as_a_mapping_and_null_leaves_one_out() -> None:
+def test_null_takes_a_part_away() -> None:
     data = {"count": 1, "parts": {"a": {"share": 0.5}, "b": None, "c": {"share": 1, "on": True}}}
-    assert from_dict(Whole, data, "env").parts == (Part("a", 0.5), Part("c", 1.0, True))
-    listed = {"count": 1, "parts": [{"name": "a", "share": 0.5}]}
-    assert from_dict(Whole, listed, "env").parts == (Part("a", 0.5),)
+    assert from_dict(Whole, data, "env").parts == {"a": Part(0.5), "c": Part(1.0, True)}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +56,8 @@ def test_named_parts_may_come_as_a_mapping_and_null_leaves_one_out() -> None:
         ({"count": 1, "parts": {"a": 3}}, "env.parts.a: wanted a group of settings, got 3"),
         ({"count": 1, "parts": {"a": {}}}, "env.parts.a: share missing"),
         ({"count": 1, "extra": 3}, "env.extra: wanted a group of settings, got 3"),
-        ({"count": 1, "part": {"name": 1, "share": 1}}, "env.part.name: wanted a text, got 1"),
+        ({"count": 1, "counts": [1, "x"]}, r"env.counts\[1\]: wanted a whole number, got 'x'"),
+        ({"count": 1, "part": {"share": 1, "on": 1}}, "env.part.on: wanted true or false, got 1"),
         ({"count": -1}, "env: count is negative"),
     ],
 )

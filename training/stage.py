@@ -1,0 +1,107 @@
+"""One training from start or checkpoint to its end: what experts, coalitions and routers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from moe_controller.observation import preview_times
+from torch import nn
+
+from .checkpoint import Card, git_hash, save_checkpoint
+from .envs.config import EnvConfig
+from .envs.go2_piper_env import Go2PiperEnv
+from .run_folder import clear, hold
+from .run_log import RunLog, last_rows
+from .runner import Runner
+from .runner_config import RunnerConfig
+from .structured import ConfigError
+from .world import World
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is trained, where, and for how long."""
+
+    title: str
+    folder: Path
+    env: EnvConfig
+    runner: RunnerConfig
+    million_steps: float
+    seed: int
+    resume: bool = True
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage left."""
+
+    title: str
+    files: tuple[Path, ...]
+    steps: int
+    seconds: float
+    figures: dict[str, float]
+    """The last row of the losses."""
+
+
+def run_stage(
+    stage: Stage,
+    config: object,
+    products: Callable[[nn.Module], dict[str, dict[str, Any]]],
+    world: World,
+    device: str,
+) -> Result:
+    """Train and write the stage's checkpoints.
+
+    Args:
+        stage: what to train.
+        config: the settings as a dataclass, for the cards.
+        products: from the trained actor to what is saved: by file name, a `state_dict` and the card's `kind`, `name`
+            and `network`.
+        world: the processes that train together.
+        device: of the learner.
+
+    Raises:
+        ConfigError, CheckpointError, RunFolderError, TrainingDiverged, Stopped: one line each.
+    """
+    with hold(stage.folder) if world.is_main else nullcontext():
+        if stage.fresh and world.is_main:
+            clear(stage.folder)
+        world.wait()
+        env = Go2PiperEnv(stage.env)
+        runner = Runner(env, stage.runner, stage.folder, seed=stage.seed, device=device, world=world)
+        if not stage.resume and runner.checkpoint.is_file():
+            raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
+        runner.resume()
+        runner.train(max(1, round(stage.million_steps * 1e6 / runner.frames)))
+        figures = last_rows(RunLog.newest(stage.folder))[0] if world.is_main else {}
+        files = []
+        for name, product in products(runner.algorithm.actor).items() if world.is_main else ():
+            state = product.pop("state_dict")
+            card = _card(stage, config, env, runner, figures, product)
+            save_checkpoint(stage.folder / f"{name}.safetensors", state, card)
+            files.append(stage.folder / f"{name}.safetensors")
+        world.wait()
+    return Result(stage.title, tuple(files), runner.iteration * runner.frames, runner.seconds, figures)
+
+
+def _card(
+    stage: Stage, config: Any, env: Go2PiperEnv, runner: Runner, figures: dict[str, float], product: dict[str, Any]
+) -> Card:
+    return Card(
+        observation=stage.env.observation,
+        router_observation=stage.env.router_observation,
+        preview_times=preview_times(stage.env.observation),
+        action_scale=tuple(env.action_scale.tolist()),
+        action_clip=stage.env.action_clip,
+        config=asdict(config),
+        git=git_hash(),
+        seed=stage.seed,
+        steps=runner.iteration * runner.frames,
+        metrics=figures,
+        **product,
+    )
