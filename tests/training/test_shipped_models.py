@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from go2_piper_description.joints import NUM_JOINTS
+import torch
 from moe_controller.policy import OnnxPolicy
 
-from training.export import PARITY_TOLERANCE, FusedPolicy, load_gate, onnx_difference
-from training.models.expert import file_sha256, load_expert
+from training.checkpoint import file_sha256
+from training.export import PARITY_TOLERANCE, onnx_difference
+from training.models.loading import load_torch_policy
 
 MODELS = Path(__file__).parents[2] / "models"
 
 
 def test_shipped_policy_is_its_checkpoints() -> None:
     contract = OnnxPolicy(MODELS / "moe.onnx").contract
-    files = [MODELS / f"{name}.safetensors" for name in contract.experts]
-    assert contract.expert_sha256 == tuple(file_sha256(path) for path in files)
-    size = contract.observation_size
-    policy = FusedPolicy(
-        [load_expert(path, size, NUM_JOINTS) for path in files], load_gate(MODELS / "gate.safetensors", size)
-    ).eval()
-    assert onnx_difference(str(MODELS / "moe.onnx"), policy, size) <= PARITY_TOLERANCE
+    assert contract.expert_sha256 == tuple(file_sha256(MODELS / f"{name}.safetensors") for name in contract.experts)
+    policy = load_torch_policy(MODELS / "moe.safetensors")
+    assert onnx_difference(str(MODELS / "moe.onnx"), policy.fused, contract.observation_size) <= PARITY_TOLERANCE
+
+
+def test_shipped_experts_are_those_of_the_mixture() -> None:
+    experts = load_torch_policy(MODELS / "moe.safetensors").fused.experts
+    for name, expert in experts.items():
+        alone = load_torch_policy(MODELS / f"{name}.safetensors").fused.experts[name].state_dict()
+        assert all(torch.equal(value, alone[key]) for key, value in expert.state_dict().items())
 
 
 def test_shipped_policy_fits_the_robot() -> None:

@@ -98,13 +98,13 @@ def test_normalisers_of_loaded_experts_stay(paths: dict[str, str], freeze: bool)
     before = _normalizers(model)
     model.update_normalization(observations())
     assert all(torch.equal(a, b) for a, b in zip(before, _normalizers(model), strict=True))
-    assert model.router.normalizer.count == 4
+    assert model.state_dict()["router.normalizer.count"] == 4
 
 
 def test_normalisers_of_experts_from_nothing_learn() -> None:
     model = _model(freeze_experts=False, hidden_dims=HIDDEN)
     model.update_normalization(observations())
-    assert model.experts["arm"].normalizer.count == 4
+    assert model.state_dict()["experts.arm.normalizer.count"] == 4
 
 
 def test_checkpoint_holds_experts_and_router_and_no_exploration(paths: dict[str, str]) -> None:
