@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from moe_controller.observation import preview_times
 from torch import nn
 
@@ -37,6 +38,18 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Product:
+    """One checkpoint that a stage writes."""
+
+    kind: str
+    """`expert` or `moe`"""
+    name: str
+    network: Mapping[str, Any]
+    """For the card."""
+    state: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
 class Result:
     """What a stage left."""
 
@@ -51,7 +64,7 @@ class Result:
 def run_stage(
     stage: Stage,
     config: object,
-    products: Callable[[nn.Module], dict[str, dict[str, Any]]],
+    products: Callable[[nn.Module], dict[str, Product]],
     world: World,
     device: str,
 ) -> Result:
@@ -60,8 +73,7 @@ def run_stage(
     Args:
         stage: what to train.
         config: the settings as a dataclass, for the cards.
-        products: from the trained actor to what is saved: by file name, a `state_dict` and the card's `kind`, `name`
-            and `network`.
+        products: from the trained actor to what is saved, by file name.
         world: the processes that train together.
         device: of the learner.
 
@@ -81,18 +93,20 @@ def run_stage(
         figures = last_rows(RunLog.newest(stage.folder))[0] if world.is_main else {}
         files = []
         for name, product in products(runner.algorithm.actor).items() if world.is_main else ():
-            state = product.pop("state_dict")
             card = _card(stage, config, env, runner, figures, product)
-            save_checkpoint(stage.folder / f"{name}.safetensors", state, card)
+            save_checkpoint(stage.folder / f"{name}.safetensors", product.state, card)
             files.append(stage.folder / f"{name}.safetensors")
         world.wait()
     return Result(stage.title, tuple(files), runner.iteration * runner.frames, runner.seconds, figures)
 
 
 def _card(
-    stage: Stage, config: Any, env: Go2PiperEnv, runner: Runner, figures: dict[str, float], product: dict[str, Any]
+    stage: Stage, config: Any, env: Go2PiperEnv, runner: Runner, figures: dict[str, float], product: Product
 ) -> Card:
     return Card(
+        kind=product.kind,
+        name=product.name,
+        network=product.network,
         observation=stage.env.observation,
         router_observation=stage.env.router_observation,
         preview_times=preview_times(stage.env.observation),
@@ -103,5 +117,4 @@ def _card(
         seed=stage.seed,
         steps=runner.iteration * runner.frames,
         metrics=figures,
-        **product,
     )

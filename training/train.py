@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from torch import nn
 
 from .checkpoint import CheckpointError
 from .configuration import CONFIG_DIR, HYDRA_ERRORS, hydra_arguments, one_line, plain
@@ -22,7 +22,7 @@ from .nan_guard import TrainingDiverged
 from .run_folder import RunFolderError
 from .runner import Stopped
 from .settings import ExpertSettings
-from .stage import Result, Stage, run_stage
+from .stage import Product, Result, Stage, run_stage
 from .structured import ConfigError, from_dict
 from .summary import show_summary
 from .world import World
@@ -36,9 +36,9 @@ def train_expert(settings: ExpertSettings, folder: Path, world: World, device: s
     s = settings
     stage = Stage(s.runner.expert, folder, s.env, s.runner, s.million_steps, s.seed, s.resume, s.fresh)
 
-    def products(actor: nn.Module) -> dict[str, dict]:
+    def products(actor: Any) -> dict[str, Product]:
         name = s.runner.expert
-        return {name: {"kind": "expert", "name": name, "network": actor.network(), "state_dict": actor.policy_state()}}
+        return {name: Product("expert", name, actor.network(), actor.policy_state())}
 
     return [run_stage(stage, settings, products, world, device)]
 
@@ -88,6 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("training.train: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
+    except SystemExit as end:  # --help, or an option that argparse does not know
+        return int(end.code or 0)
     except EXPECTED as error:
         print(f"training.train: {one_line(error)}", file=sys.stderr)
         return 1
