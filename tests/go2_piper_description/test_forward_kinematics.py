@@ -109,3 +109,43 @@ def test_shoulder_is_where_joint_2_is() -> None:
     data = mujoco.MjData(mjcf_model())
     set_joints(mjcf_model(), data, {joint.name: joint.rest for joint in ARM_JOINTS})
     assert kinematics.shoulder == pytest.approx(data.body("piper_link2").xpos, abs=SAME)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inverse_gives_joints_that_reach_the_pose(seed: int) -> None:
+    kinematics = ArmKinematics()
+    lower, upper = joint_array("lower")[ARM_SLICE], joint_array("upper")[ARM_SLICE]
+    joints = np.random.default_rng(seed).uniform(lower, upper, (2000, 6))
+    pose = kinematics.ee_transform(joints)
+    found, reached = kinematics.inverse(pose[:, :3, 3], pose[:, :3, :3])
+    assert reached.mean() > 0.6, "the others are arms folded back over the shoulder or an elbow turned down"
+    np.testing.assert_allclose(kinematics.ee_transform(found[reached]), pose[reached], atol=1e-9)
+    assert np.all((found >= lower) & (found <= upper))
+
+
+def test_inverse_is_the_identity_about_the_stand_pose() -> None:
+    kinematics = ArmKinematics()
+    joints = joint_array("stand")[ARM_SLICE] + np.random.default_rng(0).uniform(-0.5, 0.5, (500, 6))
+    pose = kinematics.ee_transform(joints)
+    found, reached = kinematics.inverse(pose[:, :3, 3], pose[:, :3, :3])
+    assert reached.all()
+    np.testing.assert_allclose(found, joints, atol=1e-9)
+
+
+def test_inverse_out_of_reach_points_at_the_target_and_says_so() -> None:
+    kinematics = ArmKinematics()
+    home = kinematics.ee_transform(joint_array("stand")[ARM_SLICE])
+    joints, reached = kinematics.inverse(np.array([2.0, 2.0, 0.4]), home[:3, :3])
+    assert not reached
+    assert np.all(np.isfinite(joints))
+    assert joints[0] == pytest.approx(np.pi / 4, abs=0.1)
+
+
+def test_inverse_at_a_straight_wrist_is_finite() -> None:
+    kinematics = ArmKinematics()
+    joints = joint_array("stand")[ARM_SLICE].copy()
+    joints[5] = 0.7
+    pose = kinematics.ee_transform(joints)
+    found, reached = kinematics.inverse(pose[:3, 3], pose[:3, :3])
+    assert reached
+    np.testing.assert_allclose(found, joints, atol=1e-9)

@@ -113,7 +113,7 @@ def test_unknown_entry_is_named() -> None:
     [
         ObservationTerm("mood", 3),
         ObservationTerm("angular_velocity", 4),
-        ObservationTerm("angular_velocity", 3, history=2),
+        ObservationTerm("arm_reference", 6, times=(0.0, 1.0)),
     ],
 )
 def test_observation_that_cannot_be_built_is_refused(term: ObservationTerm) -> None:
@@ -151,7 +151,7 @@ def test_corrupt_nested_entry_gives_nothing_but_a_contract_error(part: str, valu
         contract = Contract.from_metadata({METADATA_KEY: json.dumps(raw)})
         contract.check_robot()
         ObservationBuilder(contract.observation)
-        assert contract.observation_size == sum(term.size for term in contract.observation)
+        assert contract.observation_size == sum(term.size * term.history for term in contract.observation)
     except ContractError as error:
         assert "\n" not in str(error)
 

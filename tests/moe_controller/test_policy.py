@@ -16,6 +16,8 @@ from onnx import TensorProto, helper
 
 from tests.support.tiny_policy import TINY_CONTRACT, tiny_contract, write_tiny_policy
 
+SIZE = TINY_CONTRACT.observation_size
+
 
 @pytest.fixture(scope="module")
 def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,7 +40,7 @@ def test_gives_action_weights_and_expert_actions(tiny_file: Path) -> None:
     policy = OnnxPolicy(tiny_file)
     assert policy.contract == TINY_CONTRACT
     policy.warm_up(2)
-    output = policy.act(np.ones(66, np.float32))
+    output = policy.act(np.ones(SIZE, np.float32))
     np.testing.assert_allclose(output.action, np.linspace(-1, 1, 18), rtol=1e-6)
     np.testing.assert_allclose(output.weights, np.full((2, 2), 0.5))
     assert output.expert_actions.shape == (2, 18)
@@ -46,23 +48,23 @@ def test_gives_action_weights_and_expert_actions(tiny_file: Path) -> None:
 
 def test_outputs_of_different_steps_do_not_share_memory(tiny_file: Path) -> None:
     policy = OnnxPolicy(tiny_file)
-    first = policy.act(np.zeros(66, np.float32))
+    first = policy.act(np.zeros(SIZE, np.float32))
     first.action[:] = 7.0
-    assert policy.act(np.zeros(66, np.float32)).action[0] == pytest.approx(-1.0)
+    assert policy.act(np.zeros(SIZE, np.float32)).action[0] == pytest.approx(-1.0)
 
 
 @pytest.mark.parametrize("groups", [("all",), ("legs", "arm")])
 @pytest.mark.parametrize("experts", [("one",), ("base", "arm"), ("a", "b", "c")])
 def test_groups_and_experts_of_the_contract(tmp_path: Path, groups: tuple[str, ...], experts: tuple[str, ...]) -> None:
     write_tiny_policy(tmp_path / "p.onnx", contract=tiny_contract(groups=groups, experts=experts))
-    output = OnnxPolicy(tmp_path / "p.onnx").act(np.zeros(66, np.float32))
+    output = OnnxPolicy(tmp_path / "p.onnx").act(np.zeros(SIZE, np.float32))
     assert output.weights.shape == (len(groups), len(experts))
     np.testing.assert_allclose(output.weights.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_output_that_is_not_finite_is_a_fault(tiny_file: Path, bad: float) -> None:
-    observation = np.zeros(66, np.float32)
+    observation = np.zeros(SIZE, np.float32)
     observation[5] = bad
     with pytest.raises(PolicyFault, match="not finite"):
         OnnxPolicy(tiny_file).act(observation)

@@ -26,7 +26,7 @@ TINY_CONTRACT = Contract(
     action_scale=(0.25,) * 12 + (0.5,) * 6,
     training={"note": "tiny policy of the tests"},
 )
-"""The contract of the shipped policies: 66 observations, two experts, two groups."""
+"""The contract of the shipped policies: the same observation, two experts, two groups."""
 
 
 def tiny_contract(**changes: object) -> Contract:

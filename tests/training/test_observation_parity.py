@@ -1,4 +1,4 @@
-"""A state of the training environment, sent over the ROS messages, gives the controller the identical observation."""
+"""A state of the training environment, sent over the ROS messages, gives the controller the same observation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from moe_controller.goals import BASE_LINK
 from moe_controller.policy import PolicyOutput
 from robot_bridge import convert
 from robot_bridge.types import RobotState
+from scipy.spatial.transform import Rotation
 
 from tests.support.tiny_policy import tiny_contract
-from training.envs.config import EnvConfig, Mode, Randomization
+from training.envs.config import EnvConfig, Mode, Randomization, Targets
 from training.envs.go2_piper_env import Go2PiperEnv
 
 
@@ -30,7 +31,7 @@ class SpyPolicy:
 
 
 def _recorded_state(env: Go2PiperEnv, index: int) -> RobotState:
-    qpos, qvel = env.batch.bind("qpos")[index], env.batch.bind("qvel")[index]
+    qpos, qvel = env.physics.qpos[index], env.physics.qvel[index]
     orientation = qpos[[4, 5, 6, 3]] / np.linalg.norm(qpos[3:7])
     return RobotState(
         1.0, qpos[7:].copy(), qvel[6:].copy(), np.zeros(NUM_JOINTS), orientation, qvel[3:6].copy(), np.zeros(3)
@@ -38,7 +39,8 @@ def _recorded_state(env: Go2PiperEnv, index: int) -> RobotState:
 
 
 def test_training_and_node_see_the_same() -> None:
-    config = EnvConfig(8, (Mode("both", 1.0, reach=True),), randomization=Randomization.none())
+    still = Targets(glide_probability=0.0, world_probability=0.0)
+    config = EnvConfig(8, {"both": Mode(1.0, reach=True)}, randomization=Randomization.none(), targets=still)
     env = Go2PiperEnv(config)
     generator = torch.Generator().manual_seed(0)
     for _ in range(30):
@@ -55,8 +57,10 @@ def test_training_and_node_see_the_same() -> None:
             setattr(joints, field, [values[i] for i in order])
         received = convert.robot_state(joints, convert.imu_message(state, stamp))
         assert list(joints.name) != [*JOINT_NAMES, "piper_gripper"]
-        controller.set_target(env.ee_target[index], BASE_LINK)
+        orientation = Rotation.from_matrix(env.target_rotation[index, 0]).as_quat()
+        controller.set_target(env.target_position[index, 0], BASE_LINK, orientation=orientation)
         controller.set_velocity(env.command[index])
         controller._last_action = env.last_action[index]
         controller.step(received, received.stamp, executing=True)
-        np.testing.assert_array_equal(policy.seen, observed["policy"][index].numpy())
+        # float32 columns; the orientation of the target went through a quaternion
+        np.testing.assert_allclose(policy.seen, observed["policy"][index].numpy(), atol=2e-6)

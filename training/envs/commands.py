@@ -10,20 +10,17 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def sample_velocity_commands(
-    rng: np.random.Generator, count: int, limits: VelocityLimits, zero_probability: float
-) -> Array:
-    """Draw (vx, vy, wz), m/s and rad/s, shape (count, 3); zero with the given probability.
+def sample_velocity_commands(rng: np.random.Generator, count: int, limits: VelocityLimits, slow_share: float) -> Array:
+    """Draw (vx, vy, wz), m/s and rad/s, shape (count, 3).
 
-    Half of the others are scaled down at random, and components left out at random: uniform draws alone hold next to no
+    A share of them is scaled down at random, and components left out at random: uniform draws alone hold next to no
     slow commands, and a policy that is paid for standing still would then stand through them.
     """
     low, high = np.array([limits.vx, limits.vy, limits.wz]).T
     commands = rng.uniform(low, high, (count, 3))
-    slow = rng.random(count) < 0.5
+    slow = rng.random(count) < slow_share
     commands[slow] *= rng.uniform(0.15, 1.0, (int(slow.sum()), 1))
     commands[slow] *= rng.random((int(slow.sum()), 3)) < 0.6
-    commands[rng.random(count) < zero_probability] = 0.0
     return commands
 
 

@@ -127,7 +127,7 @@ class Targets:
     world_probability: float = 0.5
     """Probability that a target stays in place when the base moves; only where the command is zero."""
     trajectory_file: str = ""
-    """Trajectories (.npz or UMI-style .pkl) instead of random targets, in the frame of the base at the episode's start."""
+    """Trajectories (.npz or UMI-style .pkl) instead of random targets, in the frame of the base at the start."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ class Curriculum:
 
     until: float = 0.0
     """Part of the run after which everything is at full range; 0 for no curriculum."""
-    command: float = 0.5
-    """On the velocity ranges."""
+    slow_commands: float = 0.0
+    """On the share of slow commands: while they are many, a policy that cannot walk yet is best off standing."""
     push: float = 0.0
     """On the push velocity."""
     spread: float = 0.3
@@ -189,6 +189,8 @@ class EnvConfig:
     """s. Policies score the same at 5 and at 10 ms (docs/training.md), and 10 ms is half the work."""
     episode_length: float = 10.0
     """s"""
+    slow_commands: float = 0.5
+    """Share of the commands that are scaled down and lack components, see `commands.py`."""
     resample_interval: Range = (3.0, 7.0)
     """s between new commands and targets, which change together."""
     model: str = ""

@@ -74,7 +74,7 @@ class RandomGoals:
 
     def reset(self, ids: Ids, base: BasePoses) -> None:
         """Start new episodes with fresh draws."""
-        self._time[ids] = 0.0
+        self._time[ids], self._start[ids], self._duration[ids] = 0.0, 0.0, 0.0
         self._draw_mode(ids)
         self._draw(ids, base, first=True)
 
@@ -128,8 +128,8 @@ class RandomGoals:
             rng.random(n) < np.array([getattr(mode, name) for mode in self.modes])[self.mode[ids]]
             for name in ("zero_command", "home_target")
         )
-        command = sample_velocity_commands(rng, n, c.velocity_limits, 0.0)
-        command *= c.curriculum.factor(c.curriculum.command, self.progress)
+        slow = c.slow_commands * c.curriculum.factor(c.curriculum.slow_commands, self.progress)
+        command = sample_velocity_commands(rng, n, c.velocity_limits, slow)
         self.command[ids] = np.where(zero[:, None], 0.0, command)
 
         spread = c.targets.spread * c.curriculum.factor(c.curriculum.spread, self.progress)

@@ -135,10 +135,8 @@ class Contract:
             raise ContractError(f"unknown contract entries {sorted(unknown)}: export the policy again")
         values: dict[str, object] = {key: _tuples(value) for key, value in raw.items() if key != "training"}
         values["training"] = dict(raw.get("training") or {})  # type: ignore[call-overload]
-        values["observation"] = tuple(
-            ObservationTerm(**{key: _tuples(value) for key, value in term.items()})
-            for term in raw["observation"]  # type: ignore
-        )
+        terms = [{key: _tuples(value) for key, value in term.items()} for term in raw["observation"]]  # type: ignore
+        values["observation"] = tuple(ObservationTerm(**term) for term in terms)  # type: ignore[arg-type]
         for name, kind in (("velocity_limits", VelocityLimits), ("target_region", TargetRegion)):
             values[name] = kind(**{key: _tuples(value) for key, value in raw[name].items()})  # type: ignore
         contract = cls(**values)  # type: ignore[arg-type]

@@ -77,6 +77,10 @@ def sample_poses(
     """Draw poses that the arm reaches: positions as `sample_targets`, orientations about the natural one.
 
     Args:
+        rng: where the draws come from.
+        count: how many.
+        region: of the positions.
+        arm: its inverse kinematics decide what is reached.
         spread: largest turn away from the natural orientation, rad.
 
     Returns:
@@ -103,6 +107,7 @@ def reachable_rotation(position: Array, rotation: Array, arm: ArmKinematics, ste
     Args:
         position: m in base_link, shape (N, 3).
         rotation: wanted, shape (N, 3, 3).
+        arm: its inverse kinematics decide what is reached.
         steps: how finely to look between wanted and natural.
 
     Returns:
