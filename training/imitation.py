@@ -1,17 +1,18 @@
 """A warm start for reaching: the actor first learns by heart what the closed-form inverse kinematics would do.
 
-Reinforcement learning then only has to add what kinematics does not know: sag, lag, a moving base. From nothing it needs
-more than a million steps to find the same map.
+Reinforcement learning then only has to add what kinematics does not know: sag, lag, a moving base. From nothing it
+needs more than a million steps to find the same map.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from go2_piper_description.joints import ARM_SLICE, NUM_JOINTS, joint_array
 
 from .envs.go2_piper_env import Go2PiperEnv
-from .models.actor import MeanActor
 
 
 def kinematic_action(env: Go2PiperEnv) -> torch.Tensor:
@@ -24,12 +25,12 @@ def kinematic_action(env: Go2PiperEnv) -> torch.Tensor:
     return torch.from_numpy(np.clip(action, -clip, clip).astype(np.float32))
 
 
-def clone_kinematics(env: Go2PiperEnv, actor: MeanActor, steps: int, learning_rate: float = 2e-3) -> float:
+def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int, learning_rate: float = 2e-3) -> float:
     """Regress the actor's mean action to `kinematic_action`, on states that its own noisy actions visit.
 
     Args:
         env: its episodes go on.
-        actor: trained in place; its normaliser learns in the first half.
+        actor: with `mean_action(obs)`, as the models of this package; trained in place; its normaliser learns in the first half.
         steps: control steps of all environments.
         learning_rate: at the start; falls to a tenth.
 

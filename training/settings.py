@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .envs.config import EnvConfig
 from .runner_config import RunnerConfig
+
+STAGES = ("all", "coalition", "router")
+SOURCES = ("coalition", "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,74 @@ class ExpertSettings:
     fresh: bool = False
 
     def __post_init__(self) -> None:
-        check_steps(self.million_steps)
+        _check_steps(self.million_steps)
 
 
-def check_steps(million_steps: float) -> None:
-    """Refuse a length of training that is none. Raises ValueError."""
+@dataclass(frozen=True)
+class CoalitionSettings:
+    """The stage in which the experts learn together."""
+
+    env: EnvConfig
+    runner: RunnerConfig
+    million_steps: float
+
+    def __post_init__(self) -> None:
+        _check_steps(self.million_steps)
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """A mixture (train_moe_example.yaml): a coalition stage, then a router stage, whose settings stand at the top."""
+
+    name: str
+    env: EnvConfig
+    runner: RunnerConfig
+    million_steps: float
+    coalition: CoalitionSettings
+    router: Mapping[str, Any]
+    """`kind` and options, see `training.models.routers.build_router`."""
+    experts: tuple[str, ...]
+    """Names, in the order of the weights."""
+    stage: str = "all"
+    num_groups: int = 2
+    router_over: str = "coalition"
+    """Whose experts the router gets: those of the coalition stage, or those of the checkpoints."""
+    base_ckpt_path: str | None = None
+    arm_ckpt_path: str | None = None
+    expert_ckpt_paths: tuple[str, ...] | None = None
+    """Any number of experts, instead of the two above."""
+    seed: int = 1
+    router_seed: int = 1
+    device: str = "cpu"
+    threads: int = 1
+    resume: bool = True
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        _check_steps(self.million_steps)
+        _check_choice("stage", self.stage, STAGES)
+        _check_choice("router_over", self.router_over, SOURCES)
+        if self.num_groups not in (1, 2):
+            raise ValueError(f"num_groups is 1 (all joints) or 2 (legs, arm), not {self.num_groups}")
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """The experts to begin with. Raises ValueError if there are others than the names say."""
+        if self.expert_ckpt_paths:
+            return self.expert_ckpt_paths
+        return tuple(path for path in (self.base_ckpt_path, self.arm_ckpt_path) if path)
+
+    @property
+    def router_name(self) -> str:
+        """Name of the router's output folder."""
+        return f"{self.router['kind']}_g{self.num_groups}_s{self.router_seed}"
+
+
+def _check_steps(million_steps: float) -> None:
     if not million_steps > 0:
         raise ValueError(f"million_steps must be positive, got {million_steps:g}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is one of {', '.join(choices)}, not {value!r}")

@@ -15,6 +15,7 @@ from torch import nn
 from .checkpoint import Card, git_hash, save_checkpoint
 from .envs.config import EnvConfig
 from .envs.go2_piper_env import Go2PiperEnv
+from .imitation import clone_kinematics
 from .run_folder import clear, hold
 from .run_log import RunLog, last_rows
 from .runner import Runner
@@ -89,13 +90,15 @@ def run_stage(
         if not stage.resume and runner.checkpoint.is_file():
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
         runner.resume()
-        runner.train(max(1, round(stage.million_steps * 1e6 / runner.frames)))
+        iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
+        finished = runner.iteration >= iterations
+        runner.train(iterations)
         figures = last_rows(RunLog.newest(stage.folder))[0] if world.is_main else {}
         files = []
         for name, product in products(runner.algorithm.actor).items() if world.is_main else ():
-            card = _card(stage, config, env, runner, figures, product)
-            save_checkpoint(stage.folder / f"{name}.safetensors", product.state, card)
             files.append(stage.folder / f"{name}.safetensors")
+            if not (finished and files[-1].is_file()):  # what was made earlier keeps its card
+                save_checkpoint(files[-1], product.state, _card(stage, config, env, runner, figures, product))
         world.wait()
     return Result(stage.title, tuple(files), runner.iteration * runner.frames, runner.seconds, figures)
 

@@ -21,7 +21,7 @@ class ConfigError(ValueError):
     """A configuration has an unknown key, a missing value or a value of the wrong kind; one line."""
 
 
-def from_dict(kind: type[T], data: object, where: str) -> T:
+def from_dict(kind: type[T], data: object, where: str = "") -> T:
     """Build the dataclass `kind` from a mapping.
 
     Numbers, texts, nested dataclasses, tuples, mappings and `X | None` are understood. In a mapping of dataclasses,
@@ -30,30 +30,31 @@ def from_dict(kind: type[T], data: object, where: str) -> T:
     Args:
         kind: the dataclass.
         data: what YAML or JSON gave.
-        where: path of `data` for the messages, such as `env`.
+        where: path of `data` for the messages, such as `env`; empty at the top.
 
     Raises:
         ConfigError: unknown keys, missing values, wrong kinds, or what the dataclass itself refuses.
     """
+    prefix, title = (f"{where}.", f"{where}: ") if where else ("", "")
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{where}: wanted a group of settings, got {data!r}")
+        raise ConfigError(f"{title}wanted a group of settings, got {data!r}")
     known = {field.name: field for field in fields(kind) if field.init}  # type: ignore[arg-type]
     unknown = [str(key) for key in data if key not in known]
     if unknown:
-        raise ConfigError(f"{where}: unknown setting {', '.join(unknown)}; known: {', '.join(known)}")
+        raise ConfigError(f"{title}unknown setting {', '.join(unknown)}; known: {', '.join(known)}")
     missing = [
         name
         for name, field in known.items()
         if name not in data and field.default is MISSING and field.default_factory is MISSING
     ]
     if missing:
-        raise ConfigError(f"{where}: {', '.join(missing)} missing")
+        raise ConfigError(f"{title}{', '.join(missing)} missing")
     hints = get_type_hints(kind)
-    values = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in data.items()}
+    values = {name: _convert(hints[name], value, f"{prefix}{name}") for name, value in data.items()}
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{title}{error}") from error
 
 
 def _convert(hint: Any, value: object, where: str) -> Any:

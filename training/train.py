@@ -18,11 +18,12 @@ from omegaconf import DictConfig
 
 from .checkpoint import CheckpointError
 from .configuration import CONFIG_DIR, HYDRA_ERRORS, hydra_arguments, one_line, plain
+from .expert_run import train_expert
+from .mixture_run import train_mixture
 from .nan_guard import TrainingDiverged
 from .run_folder import RunFolderError
 from .runner import Stopped
-from .settings import ExpertSettings
-from .stage import Product, Result, Stage, run_stage
+from .settings import ExpertSettings, MixtureSettings
 from .structured import ConfigError, from_dict
 from .summary import show_summary
 from .world import World
@@ -31,29 +32,18 @@ EXPECTED = (ConfigError, CheckpointError, RunFolderError, TrainingDiverged, *HYD
 """Errors whose message is for the user."""
 
 
-def train_expert(settings: ExpertSettings, folder: Path, world: World, device: str) -> list[Result]:
-    """Train one expert and leave it in the folder."""
-    s = settings
-    stage = Stage(s.runner.expert, folder, s.env, s.runner, s.million_steps, s.seed, s.resume, s.fresh)
-
-    def products(actor: Any) -> dict[str, Product]:
-        name = s.runner.expert
-        return {name: Product("expert", name, actor.network(), actor.policy_state())}
-
-    return [run_stage(stage, settings, products, world, device)]
-
-
 def _run(config: DictConfig) -> None:
     """Do what one configuration says; Hydra calls it once, or once per job of a multirun."""
     torch.set_num_threads(1)  # more threads only wait for each other with networks of this size
     world = World.from_environment()
     folder = Path(HydraConfig.get().runtime.output_dir)
     values = plain(config)
-    settings = from_dict(ExpertSettings, values, "settings")
+    settings: Any = from_dict(MixtureSettings if "coalition" in values else ExpertSettings, values)
     device = world.device(settings.device)
     world.join(device)
     try:
-        results = train_expert(settings, folder, world, device)
+        train = train_mixture if isinstance(settings, MixtureSettings) else train_expert
+        results = train(settings, folder, world, device)
     finally:
         world.leave()
     if world.is_main:
