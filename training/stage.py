@@ -89,7 +89,8 @@ def run_stage(
         runner = Runner(env, stage.runner, stage.folder, seed=stage.seed, device=device, world=world)
         if not stage.resume and runner.checkpoint.is_file():
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
-        runner.resume()
+        if not runner.resume() and stage.runner.clone_steps:
+            clone_kinematics(env, runner.algorithm.actor, stage.runner.clone_steps)
         iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
         finished = runner.iteration >= iterations
         runner.train(iterations)
