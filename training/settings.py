@@ -81,7 +81,7 @@ class MixtureSettings:
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
-        """The experts to begin with. Raises ValueError if there are others than the names say."""
+        """Files of the experts to begin with."""
         if self.expert_ckpt_paths:
             return self.expert_ckpt_paths
         return tuple(path for path in (self.base_ckpt_path, self.arm_ckpt_path) if path)
