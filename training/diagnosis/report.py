@@ -126,4 +126,4 @@ def _usage_bars(axis: Axes, d: Diagnosis, index: int, group: str) -> None:
         left += width
     axis.invert_yaxis()
     axis.set(title=f"{group}: mean weights", xlim=(0, 1))
-    axis.legend(loc="lower right")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=len(d.experts))

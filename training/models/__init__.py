@@ -1,1 +1,1 @@
-"""Networks: experts, router (ObsMoE) and their mixture."""
+"""Networks: experts, routers and their mixture; policies from checkpoints and ONNX files."""

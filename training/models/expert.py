@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
-from pathlib import Path
 
 import torch
 from rsl_rl.modules import MLP, EmpiricalNormalization
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..checkpoint import CheckpointError, fit_state
-
-__all__ = ["EXPERT_HIDDEN_DIMS", "CheckpointError", "Expert", "expert_from_state"]
 
 EXPERT_HIDDEN_DIMS = (256, 128, 64)
 
@@ -53,31 +47,3 @@ def expert_from_state(state: Mapping[str, torch.Tensor], source: object) -> Expe
     expert = Expert(layers[0][1], layers[-1][0], [shape[0] for shape in layers[:-1]])
     fit_state(expert, state, source)
     return expert
-
-
-def save_expert(expert: Expert, path: Path) -> None:
-    """Write the expert's weights and normaliser as safetensors."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in expert.state_dict().items()}, path)
-
-
-def load_expert(path: Path, observation_size: int, num_actions: int) -> Expert:
-    """Read an expert back.
-
-    Raises:
-        CheckpointError: missing or unreadable file, or tensors of other shapes (named).
-    """
-    if not path.is_file():
-        raise CheckpointError(f"no expert checkpoint at {path}: train it first or give its path")
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file ({error})") from error
-    expert = Expert(observation_size, num_actions)
-    fit_state(expert, state, path)
-    return expert
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hex digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
