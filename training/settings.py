@@ -76,6 +76,8 @@ class MixtureSettings:
         _check_steps(self.million_steps)
         _check_choice("stage", self.stage, STAGES)
         _check_choice("router_over", self.router_over, SOURCES)
+        if not isinstance(self.router.get("kind"), str):
+            raise ValueError(f"router: wanted a kind and its options, got {dict(self.router)}")
         if self.num_groups not in (1, 2):
             raise ValueError(f"num_groups is 1 (all joints) or 2 (legs, arm), not {self.num_groups}")
 

@@ -90,7 +90,9 @@ def run_stage(
         if not stage.resume and runner.checkpoint.is_file():
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
         if not runner.resume() and stage.runner.clone_steps:
+            runner.algorithm.actor.to(env.device)
             clone_kinematics(env, runner.algorithm.actor, stage.runner.clone_steps)
+            runner.algorithm.actor.to(device)
         iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
         finished = runner.iteration >= iterations
         runner.train(iterations)

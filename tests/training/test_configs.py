@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.support.settings import changed
 from training.configuration import CONFIG_DIR, compose_config, one_line
 from training.envs.config import EnvConfig
 from training.settings import ExpertSettings, MixtureSettings
@@ -36,17 +39,36 @@ def test_every_router_fills_the_settings(router: str) -> None:
     assert settings.coalition.env.modes.keys() == {"base_alone", "arm_alone", "split", "blend"}
 
 
-def test_fields_that_the_yaml_leaves_out_can_be_overridden() -> None:
-    overrides = ["env.randomization.push_velocity=0.7", "env.modes.both.home_target=0.2", "coalition.env.num_envs=8"]
-    settings = from_dict(MixtureSettings, compose_config("train_moe_example", overrides))
+def test_fields_that_the_yaml_leaves_out_can_be_overridden_and_modes_taken_away() -> None:
+    overrides = ["env.randomization.push_velocity=0.7", "env.modes.both.home_target=0.2", "env.modes.walk_only=null"]
+    settings = from_dict(MixtureSettings, compose_config("train_moe_example", [*overrides, "coalition.env.num_envs=8"]))
     assert settings.env.randomization.push_velocity == 0.7
-    assert settings.env.modes["both"].home_target == 0.2
+    assert settings.env.modes["both"].home_target == 0.2 and "walk_only" not in settings.env.modes
     assert settings.coalition.env.num_envs == 8
 
 
-def test_mode_can_be_taken_away() -> None:
-    values = compose_config("train_moe_example", ["env.modes.both=null"])
-    assert set(from_dict(EnvConfig, values["env"], "env").modes) == {"walk_only", "reach_only"}
+@pytest.fixture(scope="module")
+def walking() -> dict[str, Any]:
+    """The composed configuration of the base expert."""
+    return compose_config("train", ["env=combo_go2Piper_locomotion", "name=x"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "^unknown setting colour; known: name, env"),
+        ({"env.modes.walk.colour": "red"}, "^env.modes.walk: unknown setting colour; known: probability"),
+        ({"env.modes.walk.probability": "red"}, "^env.modes.walk.probability: wanted a number, got 'red'"),
+        ({"runner.actor.distribution_cfg.learn_std": True, "runner.std": [0.8, 0.2]}, "^runner: std needs actor.distr"),
+        ({"runner.learning_rate": 3}, "^runner.learning_rate: wanted a list, got 3"),
+        ({"million_steps": -1}, "^million_steps must be positive, got -1"),
+        ({"seed": "one"}, "^seed: wanted a whole number, got 'one'"),
+    ],
+)
+def test_wrong_settings_are_named(walking: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as info:
+        from_dict(ExpertSettings, changed(walking, changes))
+    assert "\n" not in str(info.value)
 
 
 @pytest.mark.parametrize("overrides", [["env=dog"], ["colour=red"], ["seed=["]])

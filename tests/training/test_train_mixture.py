@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from moe_controller.observation import DEFAULT_TERMS, ROUTER_TERMS, terms_size
 
-from training.checkpoint import Card, load_checkpoint, save_checkpoint
+from tests.support.settings import changed
+from training.checkpoint import Card, CheckpointError, load_checkpoint, save_checkpoint
+from training.configuration import compose_config
+from training.mixture_run import train_mixture
 from training.models.expert import Expert
 from training.models.loading import load_torch_policy
+from training.settings import MixtureSettings
+from training.structured import ConfigError, from_dict
 from training.train import main
+from training.world import World
 
-MOE = "--config-name=train_moe_example"
-TINY = tuple(
-    f"{prefix}{setting}"
+TINY = {
+    f"{prefix}{name}": value
     for prefix in ("", "coalition.")
-    for setting in ("env.num_envs=4", "runner.num_steps_per_env=4", "million_steps=32e-6")
-)
+    for name, value in (
+        ("env.num_envs", 4),
+        ("runner.num_steps_per_env", 4),
+        ("runner.critic_warm_up", 0),
+        ("runner.algorithm.num_mini_batches", 2),
+        ("million_steps", 32e-6),
+    )
+}
 """Two iterations of 16 steps."""
 FOLDER = Path("runs/moe/seed_1")
 
@@ -44,15 +55,22 @@ def specialists() -> None:
     _specialist(Path("runs/combo_go2Piper_reaching/seed_1/arm.safetensors"), "arm")
 
 
-def _fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main([MOE, *TINY, *arguments]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("training.train: ") and error.count("\n") == 1, error
-    return error
+@pytest.fixture(scope="module")
+def example() -> dict[str, Any]:
+    """The composed example, made tiny."""
+    return changed(compose_config("train_moe_example"), TINY)
 
 
-def test_coalition_then_router_each_from_the_one_before(specialists: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([MOE, *TINY, "coalition.runner.critic_warm_up=0"]) == 0
+def _train(example: dict[str, Any], **changes: Any) -> None:
+    settings = from_dict(MixtureSettings, changed(example, {k.replace("__", "."): v for k, v in changes.items()}))
+    torch.set_num_threads(1)
+    train_mixture(settings, FOLDER, World(), "cpu")
+
+
+def test_one_command_trains_the_coalition_and_then_the_router(
+    specialists: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config-name=train_moe_example", *(f"{name}={value}" for name, value in TINY.items())]) == 0
     before, _ = load_checkpoint(Path("runs/combo_go2Piper_locomotion/seed_1/base.safetensors"))
     base, card = load_checkpoint(FOLDER / "coalition" / "base.safetensors")
     assert not torch.equal(before["mlp.0.weight"], base["mlp.0.weight"])
@@ -66,61 +84,69 @@ def test_coalition_then_router_each_from_the_one_before(specialists: None, capsy
     assert "coalition" in capsys.readouterr().out
 
 
-def test_router_stage_alone_with_another_router_keeps_the_coalition(specialists: None) -> None:
-    assert main([MOE, *TINY, "stage=coalition"]) == 0
+def test_router_stage_alone_with_another_router_keeps_the_coalition(example: dict, specialists: None) -> None:
+    _train(example, stage="coalition")
     written = (FOLDER / "coalition" / "base.safetensors").read_bytes()
-    assert main([MOE, *TINY, "stage=router", "router=traj_attention", "num_groups=1", "router_seed=3"]) == 0
-    path = FOLDER / "router" / "traj_attention_g1_s3" / "moe.safetensors"
-    policy = load_torch_policy(path)
+    router = {"kind": "traj_attention", "width": 8, "latents": 2, "heads": 2, "preference": 2.0}
+    _train(example, stage="router", router=router, num_groups=1, router_seed=3)
+    policy = load_torch_policy(FOLDER / "router" / "traj_attention_g1_s3" / "moe.safetensors")
     assert policy.card.router_observation == ROUTER_TERMS and policy.card.seed == 3
     assert policy.groups == ("all",) and policy.card.network["router"]["preference"] == 0.0
     assert (FOLDER / "coalition" / "base.safetensors").read_bytes() == written
 
 
-def test_finished_stage_keeps_its_files(specialists: None) -> None:
-    assert main([MOE, *TINY, "stage=coalition"]) == 0
+def test_finished_stage_keeps_its_files(example: dict, specialists: None) -> None:
+    _train(example, stage="coalition")
     card = FOLDER / "coalition" / "base.yaml"
     card.write_text("mine")
-    assert main([MOE, *TINY, "router=adaptive"]) == 0
+    _train(example)
     assert card.read_text() == "mine"
-    assert (FOLDER / "router" / "adaptive_g2_s1" / "moe.safetensors").is_file()
+    assert (FOLDER / "router" / "obs_moe_g2_s1" / "moe.safetensors").is_file()
 
 
-def test_any_number_of_experts_without_a_coalition() -> None:
+def test_any_number_of_experts_without_a_coalition(example: dict) -> None:
     paths = [str(_specialist(Path(f"{name}.safetensors"), name)) for name in ("a", "b", "c")]
-    experts = ["experts=[x,y,z]", f"expert_ckpt_paths=[{','.join(paths)}]"]
-    assert main([MOE, *TINY, *experts, "stage=router", "router_over=checkpoints"]) == 0
+    _train(example, experts=["x", "y", "z"], expert_ckpt_paths=paths, stage="router", router_over="checkpoints")
     _, card = load_checkpoint(FOLDER / "router" / "obs_moe_g2_s1" / "moe.safetensors")
     assert card.network["experts"] == ["x", "y", "z"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("changes", "message"),
     [
-        (["stage=dance"], "stage is one of all, coalition, router, not 'dance'"),
-        (["router_over=luck"], "router_over is one of coalition, checkpoints"),
-        (["num_groups=3"], "num_groups is 1 .* or 2 .*, not 3"),
-        (["router=luck"], "no router/luck; router is one of adaptive, obs_moe, traj_attention"),
-        (["router.colour=red"], "router obs_moe has no option colour"),
-        (["coalition.env.colour=red"], "coalition.env: unknown setting colour"),
-        (["coalition.million_steps=0"], "coalition: million_steps must be positive"),
-        (["experts=[base,arm,tail]"], "2 experts in .*, but 3 names: base, arm, tail"),
-        (["stage=router"], "no checkpoint at .*coalition/base.safetensors: train it first"),
-        (["base_ckpt_path=nowhere.safetensors"], "no checkpoint at nowhere.safetensors: train it first"),
+        ({"stage": "dance"}, "^stage is one of all, coalition, router, not 'dance'"),
+        ({"router_over": "luck"}, "^router_over is one of coalition, checkpoints"),
+        ({"num_groups": 3}, "^num_groups is 1 .* or 2 .*, not 3"),
+        ({"coalition__env__colour": "red"}, "^coalition.env: unknown setting colour"),
+        ({"coalition__million_steps": 0}, "^coalition: million_steps must be positive"),
+        ({"router__kind": 3}, "^router: wanted a kind"),
+        ({"experts": ["base", "arm", "tail"]}, "2 experts in .*, but 3 names: base, arm, tail"),
+        ({"stage": "router"}, "no checkpoint at .*coalition/base.safetensors: train it first"),
+        ({"base_ckpt_path": "nowhere.safetensors"}, "no checkpoint at nowhere.safetensors: train it first"),
+        ({"arm_ckpt_path": None}, "1 experts in .*, but 2 names"),
     ],
 )
-def test_mistakes_are_one_line(
-    specialists: None, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert re.search(message, _fails(capsys, *arguments))
+def test_mistakes_are_one_line(example: dict, specialists: None, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises((ConfigError, CheckpointError), match=message) as info:
+        _train(example, **changes)
+    assert "\n" not in str(info.value)
 
 
-def test_experts_of_another_layout_are_named(specialists: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_router_option_is_one_line(example: dict) -> None:
+    path = str(_specialist(Path("a.safetensors"), "a"))
+    choice = {"experts": ["a"], "expert_ckpt_paths": [path], "stage": "router", "router_over": "checkpoints"}
+    with pytest.raises(ConfigError, match="^runner: router obs_moe has no option colour"):
+        _train(example, **choice, router__colour="red")
+
+
+def test_experts_of_another_layout_are_named(example: dict, specialists: None) -> None:
     _specialist(Path("other.safetensors"), "base", DEFAULT_TERMS[1:])
-    error = _fails(capsys, "base_ckpt_path=other.safetensors")
-    assert f"other.safetensors has another layout: observation lacks {DEFAULT_TERMS[0].name}" in error
+    message = f"other.safetensors has another layout: observation lacks {DEFAULT_TERMS[0].name}"
+    with pytest.raises(CheckpointError, match=message):
+        _train(example, base_ckpt_path="other.safetensors")
 
 
-def test_foreign_checkpoint_is_one_line(specialists: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pickle_is_refused_unread(example: dict, specialists: None) -> None:
     Path("foreign.pt").write_bytes(b"\x80\x04cos\nsystem\n.")
-    assert "foreign.pt is not a readable safetensors file" in _fails(capsys, "base_ckpt_path=foreign.pt")
+    with pytest.raises(CheckpointError, match="foreign.pt is not a readable safetensors file"):
+        _train(example, base_ckpt_path="foreign.pt")
