@@ -54,8 +54,6 @@ def one_line(error: BaseException) -> str:
     text = str(error)
     if match := re.search(r"Could not override '([^']+)'", text):
         return f"unknown setting {match[1]}: --help lists them"
-    if match := re.search(r"You must specify '([^']+)', e\.g, [^\n]*\nAvailable options:\n(.*)", text, re.DOTALL):
-        return f"{match[1]} is missing: {match[1]}=one of {', '.join(match[2].split())}"
     if match := re.search(
         r"Could not find '([^']+)'\s+Available options in '([^']+)':\n(.*?)\n?Config search", text, re.S
     ):

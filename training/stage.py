@@ -85,7 +85,7 @@ def run_stage(
         if stage.fresh and world.is_main:
             clear(stage.folder)
         world.wait()
-        env = Go2PiperEnv(stage.env)
+        env = _build(stage.env)
         runner = Runner(env, stage.runner, stage.folder, seed=stage.seed, device=device, world=world)
         if not stage.resume and runner.checkpoint.is_file():
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
@@ -104,6 +104,13 @@ def run_stage(
                 save_checkpoint(files[-1], product.state, _card(stage, config, env, runner, figures, product))
         world.wait()
     return Result(stage.title, tuple(files), runner.iteration * runner.frames, runner.seconds, figures)
+
+
+def _build(config: EnvConfig) -> Go2PiperEnv:
+    try:
+        return Go2PiperEnv(config)
+    except (ValueError, OSError) as error:  # a model or trajectory file, an observation term
+        raise ConfigError(f"env: {error}") from error
 
 
 def _card(

@@ -53,6 +53,7 @@ def _run(config: DictConfig) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     rank = World.from_environment().rank
+    title = f"training.train (process {rank})" if rank else "training.train"
     arguments = hydra_arguments(sys.argv[1:] if argv is None else argv)
     if rank > 0:
         arguments.append("hydra.output_subdir=null")  # the main process writes the copies of the configuration
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     def job(config: DictConfig) -> None:
         try:
             _run(config)
-        except (Stopped, *EXPECTED) as error:
+        except (Stopped, OSError, *EXPECTED) as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 raise  # Hydra then says which job it was
             failures.append(error)
@@ -73,18 +74,18 @@ def main(argv: list[str] | None = None) -> int:
         if failures:
             raise failures[0]
     except Stopped as stop:
-        print(f"training.train: {stop}; the same command goes on", file=sys.stderr)
+        print(f"{title}: {stop}; the same command goes on", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
-        print("training.train: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        print(f"{title}: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
     except SystemExit as end:  # --help, or an option that argparse does not know
         return int(end.code or 0)
     except EXPECTED as error:
-        print(f"training.train: {one_line(error)}", file=sys.stderr)
+        print(f"{title}: {one_line(error)}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"training.train: cannot use {error.filename or 'a file'} ({error.strerror or error})", file=sys.stderr)
+        print(f"{title}: cannot use {error.filename or 'a file'} ({error.strerror or error})", file=sys.stderr)
         return 1
     finally:
         sys.argv = before

@@ -97,21 +97,24 @@ def test_fresh_starts_over_and_resume_false_does_not_overwrite(capsys: pytest.Ca
     assert [row["iteration"] for row in last_rows(_run_folder() / "losses.csv", 9)] == [1, 2]
 
 
-def test_several_seeds_in_one_command() -> None:
-    assert main(["-m", WALK, *TINY, "seed=1,2", "hydra/launcher=basic"]) == 0
+def test_several_seeds_and_tasks_in_one_command() -> None:
+    tasks = "env=combo_go2Piper_locomotion,combo_go2Piper_trajectory"
+    assert main(["-m", tasks, *TINY, "million_steps=16e-6", "seed=1,2", "hydra/launcher=basic"]) == 0
     a, b = (load_checkpoint(_run_folder(seed=seed) / "base.safetensors") for seed in (1, 2))
     assert (a[1].seed, b[1].seed) == (1, 2)
     assert not torch.equal(a[0]["mlp.0.weight"], b[0]["mlp.0.weight"])
+    assert (_run_folder("combo_go2Piper_trajectory", 2) / "track.safetensors").is_file()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "env is missing: env=one of combo_go2Piper_coalition, combo_go2Piper_combined, "),
         (["env=dog"], "no env/dog; env is one of combo_go2Piper_coalition"),
         ([WALK, "colour=red"], "unknown setting colour"),
         ([WALK, "env.colour=red"], "env: unknown setting colour; known: num_envs"),
         ([WALK, *TINY, "runner.algorithm.colour=red"], "runner: .*unexpected keyword argument 'colour'"),
+        ([WALK, *TINY, "env.model=dog.xml"], "env: .*dog.xml"),
+        ([WALK, *TINY, "env.targets.trajectory_file=dog.npz"], "env: .*dog.npz"),
         ([WALK, "env=["], "no viable alternative at input"),
         (["--config-name=dog"], "Cannot find primary config 'dog'"),
     ],
