@@ -1,7 +1,8 @@
-"""A warm start for reaching: the actor first learns by heart what the closed-form inverse kinematics would do.
+"""A warm start: the actor first learns by heart what plain kinematics would do, a trot for the legs and inverse kinematics
+for the arm.
 
-Reinforcement learning then only has to add what kinematics does not know: sag, lag, a moving base. From nothing it
-needs more than a million steps to find the same map.
+Reinforcement learning then only has to add what kinematics does not know: balance, sag, lag, a moving base. From nothing
+it needs millions of steps to find the same.
 """
 
 from __future__ import annotations
@@ -10,51 +11,73 @@ from typing import Any
 
 import numpy as np
 import torch
-from go2_piper_description.joints import ARM_SLICE, NUM_JOINTS, joint_array
+from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, NUM_JOINTS, joint_array
+from tensordict import TensorDict
 
 from .envs.go2_piper_env import Go2PiperEnv
+from .gait import Trot
 
 
-def kinematic_action(env: Go2PiperEnv) -> torch.Tensor:
-    """Return the raw action that stands and puts the arm where the inverse kinematics of its target says, (N, 18)."""
-    at = 0  # the earliest time that the observation shows
-    joints, _ = env.arm.inverse(env.target_position[:, at], env.target_rotation[:, at])
-    action = np.zeros((env.num_envs, NUM_JOINTS))
-    action[:, ARM_SLICE] = (joints - joint_array("stand")[ARM_SLICE]) / env.action_scale[ARM_SLICE]
-    clip = env.config.action_clip
-    return torch.from_numpy(np.clip(action, -clip, clip).astype(np.float32))
+class KinematicTeacher:
+    """What the episode's mode asks for, by kinematics alone: walk or stand, reach or keep the arm at rest."""
+
+    def __init__(self, env: Go2PiperEnv, trot: Trot | None = None) -> None:
+        self.env, self.trot = env, trot or Trot()
+        self._phase = np.zeros(env.num_envs)
+        self._default = joint_array("stand")
+
+    def action(self) -> torch.Tensor:
+        """Return the raw action for the state and goals that the last observation showed, (N, 18). Once per step."""
+        env = self.env
+        command = np.where(env.flag("stand")[:, None], 0.0, env.command)
+        moving = np.linalg.norm(command, axis=1) > 0.05
+        self._phase = np.where(moving & (env.episode_length_buf.numpy() > 0), self._phase, 0.0)
+        target = np.tile(self._default, (env.num_envs, 1))
+        target[:, LEG_SLICE] = self.trot.joints(command, self._phase)
+        self._phase = (self._phase + env.config.control_period * self.trot.frequency) % 1.0
+        joints, _ = env.arm.inverse(env.target_position[:, 0], env.target_rotation[:, 0])
+        target[:, ARM_SLICE] = np.where(env.flag("reach")[:, None], joints, self._default[ARM_SLICE])
+        clip = env.config.action_clip
+        return torch.from_numpy(np.clip((target - self._default) / env.action_scale, -clip, clip).astype(np.float32))
 
 
-def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int, learning_rate: float = 2e-3) -> float:
-    """Regress the actor's mean action to `kinematic_action`, on states that its own noisy actions visit.
+def clone_kinematics(
+    env: Go2PiperEnv, actor: Any, steps: int, noise: float = 0.15, updates: int = 8, learning_rate: float = 2e-3
+) -> float:
+    """Regress the actor's mean action to the teacher's, on states that the teacher's noisy actions visit.
+
+    The noise shows the actor states off the teacher's path, with the way back.
 
     Args:
         env: its episodes go on.
-        actor: with `mean_action(obs)`, as the models of this package; trained in place; its normaliser learns in the first half.
-        steps: control steps of all environments.
-        learning_rate: at the start; falls to a tenth.
+        actor: with `mean_action(obs)`, as the models of this package; trained in place.
+        steps: control steps of all environments; the actor's normaliser learns in the first quarter, before the rest.
+        noise: standard deviation of what is added to the teacher's raw action.
+        updates: gradient steps per control step.
+        learning_rate: at the start; falls to a twentieth.
 
     Returns:
         mean squared error of the raw action over the last tenth.
     """
+    teacher = KinematicTeacher(env)
     optimizer = torch.optim.Adam(actor.parameters(), lr=learning_rate)
     obs = env.get_observations()
-    kept: list[tuple[object, torch.Tensor]] = []
+    kept: list[tuple[TensorDict, torch.Tensor]] = []
     errors: list[float] = []
+    first = steps // 4
     for step in range(steps):
+        wanted = teacher.action()
+        kept.append((obs, wanted))
+        if step < first:
+            actor.update_normalization(obs)
+        obs, *_ = env.step(wanted + noise * torch.randn(env.num_envs, NUM_JOINTS))
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * 0.1 ** (step / steps)
-        kept.append((obs, kinematic_action(env)))
-        with torch.no_grad():
-            if step < steps // 2:
-                actor.update_normalization(obs)
-            action = actor(obs, stochastic_output=True)
-        obs, *_ = env.step(action)
-        for _ in range(4):
-            seen, wanted = kept[int(torch.randint(len(kept), ()))]
-            loss = torch.nn.functional.mse_loss(actor.mean_action(seen), wanted)
+            group["lr"] = learning_rate * 0.05 ** (max(step - first, 0) / (steps - first))
+        for _ in range(updates if step >= first else 0):
+            seen, label = kept[int(torch.randint(len(kept), ()))]
+            loss = torch.nn.functional.mse_loss(actor.mean_action(seen), label)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        errors.append(loss.item())
-    return float(np.mean(errors[-max(1, steps // 10) :]))
+            errors.append(loss.item())
+    return float(np.mean(errors[-max(1, len(errors) // 10) :]))

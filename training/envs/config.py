@@ -25,7 +25,7 @@ class Rewards:
     ee_position: float = 2.0
     """exp(-e/0.25)"""
     ee_position_sharp: float = 1.5
-    """exp(-(e/0.05)^2)"""
+    """exp(-(e/0.03)^2)"""
     ee_orientation: float = 1.0
     """exp(-e/0.5)"""
     ee_orientation_sharp: float = 1.0

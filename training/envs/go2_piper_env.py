@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,11 +16,13 @@ from rsl_rl.env import VecEnv
 from scipy.spatial.transform import Rotation
 from tensordict import TensorDict
 
+from ..trajectories import load_trajectories
 from .commands import ArmScript
 from .config import EnvConfig
 from .goals import Goals, RandomGoals
 from .physics import Physics
 from .rewards import RewardInputs, total_reward
+from .trajectory_goals import TrajectoryGoals
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -59,7 +62,7 @@ class Go2PiperEnv(VecEnv):
         self.modes = list(config.modes.values())
         self.mode_names = list(config.modes)
         self.random_goals = RandomGoals(config, self.arm, self.modes, self._rng)
-        self.goals: Goals = goals or self.random_goals
+        self.goals: Goals = goals or self._goals_of_config()
         self.default = joint_array("stand")
         self.action_scale = np.full(NUM_JOINTS, config.leg_action_scale)
         self.action_scale[ARM_SLICE] = config.arm_action_scale
@@ -79,6 +82,13 @@ class Go2PiperEnv(VecEnv):
         self.terms: dict[str, Array] = {}
         self._reset(np.arange(n))
         self._refresh()
+
+    def _goals_of_config(self) -> Goals:
+        file = self.config.targets.trajectory_file
+        if not file:
+            return self.random_goals
+        sequences = load_trajectories(Path(file))
+        return TrajectoryGoals(sequences, self.num_envs, self.config.control_period, self._rng)
 
     # --- rsl_rl's interface ------------------------------------------------------------------------------------
 

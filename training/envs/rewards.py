@@ -75,7 +75,7 @@ def total_reward(x: RewardInputs, w: Rewards, period: float) -> tuple[Array, dic
         "linear_velocity_sharp": w.linear_velocity_sharp * np.exp(-linear / 0.025) * x.walk,
         "yaw_velocity_sharp": w.yaw_velocity_sharp * np.exp(-yaw / 0.025) * x.walk,
         "ee_position": w.ee_position * np.exp(-x.ee_error / 0.25) * x.reach,
-        "ee_position_sharp": w.ee_position_sharp * np.exp(-((x.ee_error / 0.05) ** 2)) * x.reach,
+        "ee_position_sharp": w.ee_position_sharp * np.exp(-((x.ee_error / 0.03) ** 2)) * x.reach,
         "ee_orientation": w.ee_orientation * np.exp(-x.ee_angle / 0.5) * x.reach,
         "ee_orientation_sharp": w.ee_orientation_sharp * np.exp(-((x.ee_angle / 0.12) ** 2)) * x.reach,
         "vertical_velocity": w.vertical_velocity * x.linear_velocity[:, 2] ** 2,

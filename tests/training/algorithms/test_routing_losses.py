@@ -39,6 +39,12 @@ def test_least_where_experts_are_used_alike(loss, least: float) -> None:  # type
     assert loss(_weights(6000)).item() == pytest.approx(least, abs=0.01)
 
 
+def test_groups_that_prefer_different_experts_are_balanced() -> None:
+    split = torch.tensor([[[0.9, 0.1], [0.1, 0.9]]]).repeat(10, 1, 1)
+    assert load_balance(split).item() == pytest.approx(1.0)
+    assert pull_to_uniform(split).item() == pytest.approx(0.0)
+
+
 def test_descent_evens_out_the_use_of_experts() -> None:
     logits = (
         torch.randn(200, 1, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([1.0, 0.0, 0.0])

@@ -1,0 +1,54 @@
+"""The warm start: an actor that has learnt a trot and inverse kinematics by heart."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from go2_piper_description.joints import ARM_SLICE
+
+from training.envs.config import EnvConfig, Mode, Randomization
+from training.envs.go2_piper_env import Go2PiperEnv
+from training.imitation import KinematicTeacher, clone_kinematics
+from training.models.single import SingleExpertModel
+
+
+def _env() -> Go2PiperEnv:
+    modes = {"reach": Mode(1.0, walk=False, reach=True, stand=True, zero_command=1.0)}
+    return Go2PiperEnv(EnvConfig(16, modes, randomization=Randomization.none()))
+
+
+def test_KinematicTeacher_puts_the_end_effector_near_the_target() -> None:
+    env = _env()
+    teacher = KinematicTeacher(env)
+    for _ in range(100):
+        env.step(teacher.action())
+    assert np.median(env.ee_error) < 0.08, "what remains is sag"
+    assert np.median(env.ee_angle) < 0.25
+
+
+def test_teacher_walks_where_the_command_says() -> None:
+    modes = {"walk": Mode(1.0, home_target=1.0, zero_command=0.0)}
+    env = Go2PiperEnv(EnvConfig(16, modes, randomization=Randomization.none(), resample_interval=(20.0, 20.0)))
+    teacher, falls = KinematicTeacher(env), 0
+    start = env.base_position.copy()
+    heading = env.base_rotation.copy()
+    env.goals.command[:] = [0.4, 0.0, 0.0]
+    for _ in range(150):
+        _, _, done, extras = env.step(teacher.action())
+        falls += int((done.bool() & ~extras["time_outs"]).sum())
+    walked = np.einsum("nji,nj->ni", heading, env.base_position - start)
+    assert falls == 0
+    assert np.all(walked[:, 0] > 0.4), "three seconds at 0.4 m/s, less some slip"
+
+
+def test_clone_acts_like_the_kinematics() -> None:
+    torch.manual_seed(0)
+    env = _env()
+    noise = {"class_name": "GaussianDistribution", "init_std": 0.2, "std_type": "log", "learn_std": False}
+    actor = SingleExpertModel(env.get_observations(), {"actor": ["policy"]}, "actor", 18, distribution_cfg=noise)
+    before = torch.nn.functional.mse_loss(
+        actor.mean_action(env.get_observations()), KinematicTeacher(env).action()
+    ).item()
+    after = clone_kinematics(env, actor, steps=60)
+    assert after < 0.2 * before
+    assert actor.mean_action(env.get_observations())[:, ARM_SLICE].abs().max() > 0.5
