@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, joint_array
@@ -200,7 +200,7 @@ class ApproachGoals(SuiteGoals):
         return np.repeat(shown[:, None], len(ahead), axis=1), np.repeat(turned[:, None], len(ahead), axis=1)
 
     def errors(self, base: BasePoses, ee_position: Array, ee_rotation: Array) -> tuple[Array, Array]:
-        """Return how far the end effectors are from the targets themselves: m and rad, (N,) each.
+        """Return how far the end effectors are from the targets themselves, m and rad, (N,); nan: any angle will do.
 
         Args:
             base: where the robots are.
@@ -210,8 +210,7 @@ class ApproachGoals(SuiteGoals):
         position, rotation = self._seen(base)
         turn = np.einsum("nji,njk->nik", ee_rotation, rotation)
         angle = Rotation.from_matrix(turn).magnitude()
-        # without an orientation any will do
-        return np.linalg.norm(position - ee_position, axis=1), np.where(self.part == 1, angle, 0.0)
+        return np.linalg.norm(position - ee_position, axis=1), np.where(self.part == 1, angle, np.nan)
 
 
 class SequenceGoals(SuiteGoals):
@@ -226,7 +225,7 @@ class SequenceGoals(SuiteGoals):
     RATE = 200.0
     """Hz at which the poses are kept."""
 
-    def __init__(self, config: EnvConfig, arm: ArmKinematics, sequences: dict[str, Sequence[PoseSequence]]) -> None:
+    def __init__(self, config: EnvConfig, arm: ArmKinematics, sequences: Mapping[str, Sequence[PoseSequence]]) -> None:
         super().__init__(config, arm)
         self.parts = tuple(sequences)
         n, kinds = config.num_envs, list(sequences.values())

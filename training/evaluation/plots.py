@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +36,30 @@ def _suites(data: Mapping[str, Any]) -> list[str]:
     return [name for name in SUITES if data["results"].get(name)]
 
 
-def _labels(data: Mapping[str, Any], constants: bool = False) -> list[str]:
-    return [label for label, policy in data["policies"].items() if constants or policy["kind"] != "constant"]
+def _labels(data: Mapping[str, Any]) -> list[str]:
+    return [label for label, policy in data["policies"].items() if policy["kind"] != "constant"]
 
 
 def _bars(data: Mapping[str, Any], path: Path) -> None:
     suites, labels = _suites(data), _labels(data)
-    figure, axes = plt.subplots(len(BARS), 1, figsize=(WIDTH, 2.1 * len(BARS)), squeeze=False)
+    keys = [key for key in BARS if any(_values(data, key, suites, label) for label in labels)]
+    figure, axes = plt.subplots(len(keys), 1, figsize=(WIDTH, 2.1 * len(keys)), squeeze=False)
     width = 0.85 / len(labels)
-    for axis, key in zip(axes[:, 0], BARS, strict=True):
+    for axis, key in zip(axes[:, 0], keys, strict=True):
         for i, label in enumerate(labels):
-            values = [data["results"][suite].get(label, {}).get("figures", {}).get(key) for suite in suites]
-            heights = [np.nan if value is None else value for value in values]
-            axis.bar(np.arange(len(suites)) + (i - 0.5 * (len(labels) - 1)) * width, heights, width, label=label)
+            values = _values(data, key, suites, label)
+            places = np.array(list(values)) + (i - 0.5 * (len(labels) - 1)) * width
+            axis.bar(places, list(values.values()), width, label=label, color=f"C{i % 10}")
         axis.set_xticks(range(len(suites)), suites)
         axis.set_ylabel(FIGURES[key].title)
     axes[0, 0].legend(fontsize=7, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     _save(figure, path)
+
+
+def _values(data: Mapping[str, Any], key: str, suites: Sequence[str], label: str) -> dict[int, float]:
+    """Return a figure by the place of its suite."""
+    found = [data["results"][suite].get(label, {}).get("figures", {}).get(key) for suite in suites]
+    return {i: value for i, value in enumerate(found) if value is not None}
 
 
 def _distributions(data: Mapping[str, Any], path: Path) -> None:

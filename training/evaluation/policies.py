@@ -104,7 +104,7 @@ def _labels(paths: Sequence[tuple[str, Path]]) -> list[str]:
     for i, (name, path) in enumerate(paths):
         if name:
             continue
-        others = [part for j, part in enumerate(parts) if j != i and not labels[j]]
+        others = [part for j, part in enumerate(parts) if j != i and not paths[j][0]]
         depth = next((d for d in range(1, len(parts[i])) if all(other[-d:] != parts[i][-d:] for other in others)), 0)
         labels[i] = "/".join(parts[i][-depth:]) if depth else str(path)
     twice = sorted({label for label in labels if labels.count(label) > 1})

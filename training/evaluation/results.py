@@ -21,7 +21,7 @@ FREE = ("suites", "threads", "blends")
 """Settings on which no figure depends: an evaluation may go on with others."""
 
 Record = dict[str, Any]
-"""Figures of one policy on one suite: `figures`, `parts`, `distributions`, `usage`, `usage_parts`, `timeline`."""
+"""One policy on one suite: `figures`, `parts`, `distributions`, `usage`, `usage_parts`, `timeline`, `git`."""
 
 
 class Results:
@@ -92,7 +92,7 @@ class Results:
 
     def put(self, suite: str, label: str, record: Record) -> None:
         """Add figures and write the file."""
-        self.data["results"].setdefault(suite, {})[label] = record
+        self.data["results"].setdefault(suite, {})[label] = {**record, "git": self.data["git"]}
         self.save()
 
     def save(self) -> None:

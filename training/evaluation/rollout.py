@@ -40,7 +40,7 @@ class Samples:
     ee_error: Array
     """m"""
     ee_angle: Array
-    """rad"""
+    """rad; nan where no orientation is wanted."""
     since: Array
     """s since the present command and target came."""
     walk: Mask

@@ -125,7 +125,7 @@ def distributions(samples: Samples) -> dict[str, list[float]]:
     linear = np.linalg.norm(s.velocity[..., :2] - s.command[..., :2], axis=2)
     found = {
         "ee_cm": 100.0 * s.ee_error[settled],
-        "ee_deg": np.degrees(s.ee_angle[settled]),
+        "ee_deg": np.degrees(s.ee_angle[settled & ~np.isnan(s.ee_angle)]),
         "linear_error": linear[s.walk & moving & ~s.fallen],
     }
     levels = np.linspace(0.0, 100.0, QUANTILES)
@@ -170,10 +170,12 @@ def usage_parts(samples: Samples, experts: tuple[str, ...], groups: tuple[str, .
 
 
 def _mean(values: NDArray) -> float | None:
+    values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else None
 
 
 def _percentile(values: NDArray, level: float) -> float | None:
+    values = values[~np.isnan(values)]
     return float(np.percentile(values, level)) if values.size else None
 
 
@@ -204,7 +206,7 @@ class _Ends:
                 angles.append(angle)
             limits = np.where(np.isnan(s.tolerance[robot]), np.inf, s.tolerance[robot])
             if np.isfinite(limits).any():
-                good.append(not fell and error <= limits[0] and angle <= limits[1])
+                good.append(not fell and error <= limits[0] and not angle > limits[1])
         free = np.isnan(s.tolerance).all(axis=1) & np.any(where, axis=0)
         stayed = ~np.any(s.fallen & where, axis=0)
         self.error, self.angle = np.array(errors), np.array(angles)

@@ -80,7 +80,7 @@ def _sequences(seed: int, count: int, duration: float = 8.0) -> dict[str, list[P
 
 def _sequence_goals(config: EnvConfig, arm: ArmKinematics) -> SuiteGoals:
     count = min(32, -(-config.num_envs // 3))
-    return SequenceGoals(config, arm, _sequences(config.seed, count))  # type: ignore[arg-type]
+    return SequenceGoals(config, arm, _sequences(config.seed, count))
 
 
 _STANDING = Case("reach", environment({"reach": REACH}), ReachGoals, position_tolerance=0.03, angle_tolerance=0.175)

@@ -32,10 +32,17 @@ def report(data: Mapping[str, Any]) -> str:
         labels = [label for label in order if label in records]
         blocks.append(f"## {name}: {SUITES[name].title}")
         blocks.append(_figures(name, {label: records[label]["figures"] for label in labels}))
-        parts = {f"{label} · {part}": figures for label in labels for part, figures in records[label]["parts"].items()}
+        mixtures = [label for label in labels if data["policies"][label]["mixture"]]
+        best = {gain(data, name, label).best_constant_label for label in mixtures}
+        parts = {
+            f"{label} · {part}": figures
+            for label in labels
+            if data["policies"][label]["kind"] != "constant" or label in best
+            for part, figures in records[label]["parts"].items()
+        }
         if parts:
             blocks.append(_figures(name, parts, "policy · part"))
-        blocks += _mixtures(data, name, [label for label in labels if data["policies"][label]["mixture"]])
+        blocks += _mixtures(data, name, mixtures)
     blocks.append(_settings(data))
     return "\n\n".join(blocks) + "\n"
 
@@ -69,16 +76,18 @@ def _mixtures(data: Mapping[str, Any], suite: str, labels: Sequence[str]) -> lis
         g = gain(data, suite, label)
         single = cell(g.best_single, 3) + (f" ({g.best_single_label})" if g.best_single_label else "")
         constant = cell(g.best_constant, 3) + (f" ({g.best_constant_label})" if g.best_constant_label else "")
-        rows.append([label, single, cell(g.uniform, 3), constant])
-    gains = markdown(["reward of the mixture", "x best single expert", "x uniform", "x best constant"], rows)
-    return [gains, _usage(data["results"][suite], labels)]
+        use = data["results"][suite][label]["usage"]["use"]
+        shares = ", ".join(f"{expert} {100.0 * share:.0f}" for expert, share in use.items())
+        rows.append([label, single, cell(g.uniform, 3), constant, shares])
+    header = ["reward of the mixture", "x best single expert", "x uniform", "x best constant", "use of experts %"]
+    return [markdown(header, rows), _usage(data["results"][suite], labels, SUITES[suite].parts == "mode")]
 
 
-def _usage(records: Mapping[str, Any], labels: Sequence[str]) -> str:
+def _usage(records: Mapping[str, Any], labels: Sequence[str], by_part: bool) -> str:
     rows = []
     for label in labels:
         record = records[label]
-        for part, usage in {"": record["usage"], **record["usage_parts"]}.items():
+        for part, usage in {"": record["usage"], **(record["usage_parts"] if by_part else {})}.items():
             for group, values in usage.get("groups", {}).items():
                 rows += [
                     [
@@ -103,6 +112,7 @@ def _settings(data: Mapping[str, Any]) -> str:
     delay = f", commands {1000 * s['delay']:g} ms late" if s["delay"] else ""
     length = f", {s['seconds']:g} s each" if s["seconds"] else ""
     versions = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
+    codes = sorted({record["git"] for records in data["results"].values() for record in records.values()})
     files = "\n".join(
         f"- {label}: `{policy['file']}`"
         for label, policy in data["policies"].items()
@@ -110,5 +120,5 @@ def _settings(data: Mapping[str, Any]) -> str:
     )
     return (
         f"Deterministic policies; {s['envs']} robots, seed {s['seed']}, {robot}{delay}{plant}{length}. "
-        f"Code {data['git']}, {data['date']}; {versions}.\n\n{files}"
+        f"Code {', '.join(codes)}, {data['date']}; {versions}.\n\n{files}"
     )
