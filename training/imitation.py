@@ -1,8 +1,7 @@
-"""A warm start: the actor first learns by heart what plain kinematics would do, a trot for the legs and inverse kinematics
-for the arm.
+"""A warm start: the actor first learns by heart what plain kinematics would do.
 
-Reinforcement learning then only has to add what kinematics does not know: balance, sag, lag, a moving base. From nothing
-it needs millions of steps to find the same.
+That is a trot for the legs and inverse kinematics for the arm. Reinforcement learning then only has to add what they do
+not know: balance, sag, lag, a moving base. From nothing that takes millions of steps more.
 """
 
 from __future__ import annotations
