@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .rollout import Rollout
 
 OVER_TIME, OVER_TASK = "weights_over_time.png", "weights_over_task.png"
+COLORS = ("#e87722", "#2a6fbb", "#4c995a", "#9656aa")
+"""Of the experts, as in the film; more experts begin anew."""
 BINS = 12
 FEWEST = 20
 """Samples that a bin needs to be shown."""
@@ -25,11 +27,15 @@ def _figure(title: str, height: float) -> Figure:
     return figure
 
 
-def _finish(axes: Axes, label: str) -> None:
+def _color(expert: int) -> str:
+    return COLORS[expert % len(COLORS)]
+
+
+def _finish(axes: Axes, label: str, legend: str = "upper right") -> None:
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="upper right", fontsize="small", ncols=3)
+        axes.legend(loc=legend, fontsize="small", ncols=3)
 
 
 def plot_over_time(rollout: Rollout, path: Path, robot: int = 0) -> None:
@@ -40,9 +46,9 @@ def plot_over_time(rollout: Rollout, path: Path, robot: int = 0) -> None:
     rows = figure.subplots(count + 2, 1, sharex=True, squeeze=False)[:, 0]
     for index, group in enumerate(rollout.groups):
         for expert, name in enumerate(rollout.experts):
-            rows[index].plot(time, steps.weights[:, robot, index, expert], lw=1.2, label=name)
+            rows[index].plot(time, steps.weights[:, robot, index, expert], lw=1.2, color=_color(expert), label=name)
         rows[index].set_ylim(-0.02, 1.02)
-        _finish(rows[index], f"weights, {group}")
+        _finish(rows[index], f"weights, {group}", "center right")
     rows[-2].plot(time, 100 * rollout.ee_error[:, robot], color="tab:red", lw=1.2, label="position [cm]")
     rows[-2].plot(time, np.degrees(rollout.ee_angle[:, robot]), color="tab:purple", lw=1.0, label="turn [deg]")
     rows[-2].set_ylim(bottom=0)
@@ -83,7 +89,7 @@ def plot_over_task(rollout: Rollout, path: Path) -> None:
         _bars(mode_axes, rollout, weights)
         for axes in rows[index]:
             axes.set_ylim(-0.02, 1.02)
-            _finish(axes, f"weights, {group}")
+            _finish(axes, f"weights, {group}", "center right")
         error_axes.set_xlabel("EE error [cm]")
         speed_axes.set_xlabel("base speed [m/s]")
     figure.savefig(path, dpi=110)
@@ -100,8 +106,8 @@ def _binned(axes: Axes, values: NDArray, weights: NDArray, experts: tuple[str, .
     for expert, name in enumerate(experts):
         samples = [weights[which == index, expert] for index in filled]
         mean, spread = (np.array([figure(sample) for sample in samples]) for figure in (np.mean, np.std))
-        axes.plot(centres, mean, marker="o", ms=3, label=name)
-        axes.fill_between(centres, mean - spread, mean + spread, alpha=0.15)
+        axes.plot(centres, mean, marker="o", ms=3, color=_color(expert), label=name)
+        axes.fill_between(centres, mean - spread, mean + spread, alpha=0.15, color=_color(expert))
 
 
 def _bars(axes: Axes, rollout: Rollout, weights: NDArray) -> None:
@@ -111,6 +117,6 @@ def _bars(axes: Axes, rollout: Rollout, weights: NDArray) -> None:
     bottom = np.zeros(len(present))
     for expert in range(len(rollout.experts)):
         height = np.array([weights[mode == index, expert].mean() for index in present])
-        axes.bar(range(len(present)), height, bottom=bottom, width=0.6)
+        axes.bar(range(len(present)), height, bottom=bottom, width=0.6, color=_color(expert))
         bottom += height
     axes.set_xticks(range(len(present)), [rollout.modes[index] for index in present])
