@@ -31,11 +31,11 @@ def _color(expert: int) -> str:
     return COLORS[expert % len(COLORS)]
 
 
-def _finish(axes: Axes, label: str, legend: str = "upper right") -> None:
+def _finish(axes: Axes, label: str, middle: bool = False) -> None:
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc=legend, fontsize="small", ncols=3)
+        axes.legend(loc="center right" if middle else "upper right", fontsize="small", ncols=3)
 
 
 def plot_over_time(rollout: Rollout, path: Path, robot: int = 0) -> None:
@@ -48,7 +48,7 @@ def plot_over_time(rollout: Rollout, path: Path, robot: int = 0) -> None:
         for expert, name in enumerate(rollout.experts):
             rows[index].plot(time, steps.weights[:, robot, index, expert], lw=1.2, color=_color(expert), label=name)
         rows[index].set_ylim(-0.02, 1.02)
-        _finish(rows[index], f"weights, {group}", "center right")
+        _finish(rows[index], f"weights, {group}", middle=True)
     rows[-2].plot(time, 100 * rollout.ee_error[:, robot], color="tab:red", lw=1.2, label="position [cm]")
     rows[-2].plot(time, np.degrees(rollout.ee_angle[:, robot]), color="tab:purple", lw=1.0, label="turn [deg]")
     rows[-2].set_ylim(bottom=0)
@@ -72,7 +72,7 @@ def _shade_modes(rollout: Rollout, robot: int, rows: NDArray) -> None:
         span = rollout.time[start], rollout.time[end - 1] + rollout.period
         for axes in rows:
             axes.axvspan(*span, color=f"C{5 + int(mode[start]) % 5}", alpha=0.08, lw=0)
-        rows[0].text(span[0], 0.0, f" {rollout.modes[mode[start]]}", fontsize="x-small", clip_on=True)
+        rows[0].text(span[0], 0.45, f" {rollout.modes[mode[start]]}", fontsize="x-small", clip_on=True)
 
 
 def plot_over_task(rollout: Rollout, path: Path) -> None:
@@ -89,7 +89,7 @@ def plot_over_task(rollout: Rollout, path: Path) -> None:
         _bars(mode_axes, rollout, weights)
         for axes in rows[index]:
             axes.set_ylim(-0.02, 1.02)
-            _finish(axes, f"weights, {group}", "center right")
+            _finish(axes, f"weights, {group}", middle=True)
         error_axes.set_xlabel("EE error [cm]")
         speed_axes.set_xlabel("base speed [m/s]")
     figure.savefig(path, dpi=110)
