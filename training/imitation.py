@@ -6,7 +6,7 @@ not know: balance, sag, lag, a moving base. From nothing that takes millions of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -73,8 +73,9 @@ def clone_kinematics(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * 0.05 ** (max(step - first, 0) / (steps - first))
         for _ in range(updates if step >= first else 0):
-            seen, label = kept[int(torch.randint(len(kept), ()))]
-            loss = torch.nn.functional.mse_loss(actor.mean_action(seen), label)
+            one, other = (kept[int(i)] for i in torch.randint(len(kept), (2,)))
+            seen = cast(TensorDict, torch.cat([one[0], other[0]]))
+            loss = torch.nn.functional.mse_loss(actor.mean_action(seen), torch.cat([one[1], other[1]]))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
