@@ -19,6 +19,7 @@ def test_two_processes_share_parameters(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(SCRIPT)),
         *("env=combo_go2Piper_locomotion", "env.num_envs=4", "runner.num_steps_per_env=4", "million_steps=64e-6"),
+        *("runner.clone_steps=0", "runner.critic_warm_up=0", "runner.algorithm.num_mini_batches=2"),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
