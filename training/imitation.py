@@ -6,6 +6,7 @@ not know: balance, sag, lag, a moving base. From nothing that takes millions of 
 
 from __future__ import annotations
 
+import copy
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from tensordict import TensorDict
 
 from .envs.go2_piper_env import Go2PiperEnv
 from .gait import Trot
+from .models.actor_critic_moe import ActorCriticMoE
 
 
 class KinematicTeacher:
@@ -40,36 +42,85 @@ class KinematicTeacher:
         return torch.from_numpy(np.clip((target - self._default) / env.action_scale, -clip, clip).astype(np.float32))
 
 
-def clone_kinematics(
-    env: Go2PiperEnv, actor: Any, steps: int, noise: float = 0.15, updates: int = 8, learning_rate: float = 2e-3
+class SpecialistTeacher:
+    """What the experts of a mixture did before they were put together: each drives the joints of its own task.
+
+    Where a mode blends them, the legs are the first expert's and the arm the second's: the mixture learns to do that with
+    any share of either.
+    """
+
+    def __init__(self, env: Go2PiperEnv, actor: ActorCriticMoE) -> None:
+        self.env = env
+        self._base, self._arm = (copy.deepcopy(expert).eval() for expert in actor.experts.values())
+
+    @torch.no_grad()
+    def action(self) -> torch.Tensor:
+        """Return the raw action for the last observation, (N, 18)."""
+        obs = self.env.get_observations()["policy"]
+        base, arm = self._base(obs), self._arm(obs)
+        shares = torch.from_numpy(self.env.base_weights)
+        split = base.clone()
+        split[:, ARM_SLICE] = arm[:, ARM_SLICE]
+        alone_base, alone_arm = (shares == 1.0).all(dim=1), (shares == 0.0).all(dim=1)
+        return torch.where(alone_base[:, None], base, torch.where(alone_arm[:, None], arm, split))
+
+
+def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> float:
+    """Let a single expert learn by heart what kinematics does; arguments and result as `regress`."""
+    return regress(env, actor, KinematicTeacher(env), steps)
+
+
+def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
+    """Let the experts of a mixture learn to do blended what they did apart; arguments and result as `regress`.
+
+    Without this, reinforcement learning finds half a gait to be worse than standing, and the experts forget to walk.
+    """
+    return regress(env, actor, SpecialistTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
+
+
+def regress(
+    env: Go2PiperEnv,
+    actor: Any,
+    teacher: KinematicTeacher | SpecialistTeacher,
+    steps: int,
+    noise: float = 0.15,
+    updates: int = 8,
+    learning_rate: float = 2e-3,
+    own_share: float = 0.0,
 ) -> float:
-    """Regress the actor's mean action to the teacher's, on states that the teacher's noisy actions visit.
+    """Regress the actor's mean action to the teacher's, on states that noisy actions visit.
 
     The noise shows the actor states off the teacher's path, with the way back.
 
     Args:
         env: its episodes go on.
         actor: with `mean_action(obs)`, as the models of this package; trained in place.
+        teacher: says what is right.
         steps: control steps of all environments; the actor's normaliser learns in the first quarter, before the rest.
-        noise: standard deviation of what is added to the teacher's raw action.
+        noise: standard deviation of what is added to the raw action.
         updates: gradient steps per control step.
         learning_rate: at the start; falls to a twentieth.
+        own_share: part of the environments that the actor itself drives after the first quarter.
 
     Returns:
         mean squared error of the raw action over the last tenth.
     """
-    teacher = KinematicTeacher(env)
-    optimizer = torch.optim.Adam(actor.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam([p for p in actor.parameters() if p.requires_grad], lr=learning_rate)
     obs = env.get_observations()
     kept: list[tuple[TensorDict, torch.Tensor]] = []
     errors: list[float] = []
     first = steps // 4
+    own = (torch.arange(env.num_envs) < own_share * env.num_envs)[:, None]
     for step in range(steps):
         wanted = teacher.action()
         kept.append((obs, wanted))
+        action = wanted
         if step < first:
             actor.update_normalization(obs)
-        obs, *_ = env.step(wanted + noise * torch.randn(env.num_envs, NUM_JOINTS))
+        elif own_share > 0.0:
+            with torch.no_grad():
+                action = torch.where(own, actor.mean_action(obs), wanted)
+        obs, *_ = env.step(action + noise * torch.randn(env.num_envs, NUM_JOINTS))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * 0.05 ** (max(step - first, 0) / (steps - first))
         for _ in range(updates if step >= first else 0):

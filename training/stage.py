@@ -15,7 +15,8 @@ from torch import nn
 from .checkpoint import Card, git_hash, save_checkpoint
 from .envs.config import EnvConfig
 from .envs.go2_piper_env import Go2PiperEnv
-from .imitation import clone_kinematics
+from .imitation import clone_kinematics, clone_specialists
+from .models.actor_critic_moe import ActorCriticMoE
 from .run_folder import clear, hold
 from .run_log import RunLog, last_rows
 from .runner import Runner
@@ -91,7 +92,9 @@ def run_stage(
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
         if not runner.resume() and stage.runner.clone_steps:
             runner.algorithm.actor.to(env.device)
-            clone_kinematics(env, runner.algorithm.actor, stage.runner.clone_steps)
+            actor = runner.algorithm.actor
+            clone = clone_specialists if isinstance(actor, ActorCriticMoE) else clone_kinematics
+            clone(env, actor, stage.runner.clone_steps)
             runner.algorithm.actor.to(device)
         iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
         finished = runner.iteration >= iterations

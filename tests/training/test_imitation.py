@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from go2_piper_description.joints import ARM_SLICE
+from go2_piper_description.joints import ARM_SLICE, LEG_SLICE
 
 from training.envs.config import EnvConfig, Mode, Randomization
 from training.envs.go2_piper_env import Go2PiperEnv
-from training.imitation import KinematicTeacher, clone_kinematics
+from training.imitation import KinematicTeacher, SpecialistTeacher, clone_kinematics, clone_specialists
+from training.models.actor_critic_moe import ActorCriticMoE
 from training.models.single import SingleExpertModel
 
 
@@ -52,3 +53,22 @@ def test_clone_acts_like_the_kinematics() -> None:
     after = clone_kinematics(env, actor, steps=60)
     assert after < 0.2 * before
     assert actor.mean_action(env.get_observations())[:, ARM_SLICE].abs().max() > 0.5
+
+
+def test_blend_learns_what_the_specialists_do_apart() -> None:
+    torch.manual_seed(0)
+    modes = {"blend": Mode(1.0, reach=True, base_weight_legs=(0.4, 0.6), base_weight_arm=(0.4, 0.6))}
+    env = Go2PiperEnv(EnvConfig(16, modes, randomization=Randomization.none()))
+    noise = {"class_name": "GaussianDistribution", "init_std": 0.2, "std_type": "log", "learn_std": False}
+    actor = ActorCriticMoE(
+        env.get_observations(), {"actor": ["policy"]}, "actor", 18, router={"kind": "given"}, num_groups=2,
+        freeze_experts=False, distribution_cfg=noise,
+    )  # fmt: skip
+    teacher = SpecialistTeacher(env, actor)
+    obs = env.get_observations()
+    wanted = teacher.action()
+    legs, arm = (expert(obs["policy"]) for expert in actor.experts.values())
+    torch.testing.assert_close(wanted[:, LEG_SLICE], legs[:, LEG_SLICE])
+    torch.testing.assert_close(wanted[:, ARM_SLICE], arm[:, ARM_SLICE])
+    before = torch.nn.functional.mse_loss(actor.mean_action(obs), wanted).item()
+    assert clone_specialists(env, actor, steps=40) < 0.3 * before
