@@ -45,8 +45,8 @@ class KinematicTeacher:
 class SpecialistTeacher:
     """What the experts of a mixture did before they were put together: each drives the joints of its own task.
 
-    Where a mode blends them, the legs are the first expert's and the arm the second's: the mixture learns to do that with
-    any share of either.
+    Where a mode blends them, the legs are the first expert's and the arm the second's: the mixture learns to do that
+    with any share of either.
     """
 
     def __init__(self, env: Go2PiperEnv, actor: ActorCriticMoE) -> None:
