@@ -1,20 +1,25 @@
-"""Run the benchmarks: `python -m benchmarks [policy] [environment] [closed_loop]`."""
+"""Run the benchmarks: `python -m benchmarks [policy] [router] [environment] [closed_loop]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import closed_loop, environment, policy
+from . import closed_loop, environment, policy, router
 
-BENCHMARKS = {"policy": policy.run, "environment": environment.run, "closed_loop": closed_loop.run}
+BENCHMARKS = {
+    "policy": policy.run,
+    "router": router.run,
+    "environment": environment.run,
+    "closed_loop": closed_loop.run,
+}
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the chosen benchmarks, all by default."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Timings, as ratios against a peer or a limit.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all by default")
-    names = parser.parse_args().names or list(BENCHMARKS)
+    names = parser.parse_args(argv).names or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"benchmarks: unknown {unknown}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)

@@ -6,33 +6,33 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from go2_piper_description.joints import NUM_JOINTS
 from moe_controller.policy import OnnxPolicy
 
-from training.export import FusedPolicy, load_gate
-from training.models.expert import load_expert
-from training.stages import EXPERT_NAMES
+from training.models.loading import load_torch_policy
 
 from .timing import time_side_by_side
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
-def run() -> list[str]:
-    """Return the lines of the report."""
+def run(models: Path = MODELS, repeats: int = 3000) -> list[str]:
+    """Return the lines of the report.
+
+    Args:
+        models: folder with moe.onnx and moe.safetensors, which it was made from.
+        repeats: calls of each.
+    """
     torch.set_num_threads(1)
-    deployed = OnnxPolicy(MODELS / "moe.onnx")
-    size = deployed.contract.observation_size
-    experts = [load_expert(MODELS / f"{name}.safetensors", size, NUM_JOINTS) for name in EXPERT_NAMES]
-    eager = FusedPolicy(experts, load_gate(MODELS / "gate.safetensors", size)).eval()
-    observation = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    deployed = OnnxPolicy(models / "moe.onnx")
+    eager = load_torch_policy(models / "moe.safetensors").fused
+    observation = np.random.default_rng(0).normal(size=deployed.contract.observation_size).astype(np.float32)
     tensor = torch.from_numpy(observation)[None]
 
     def torch_call() -> object:
         with torch.inference_mode():
             return eager(tensor)
 
-    times = time_side_by_side({"onnx": lambda: deployed.act(observation), "torch": torch_call})
+    times = time_side_by_side({"onnx": lambda: deployed.act(observation), "torch": torch_call}, repeats)
     ratio = times["torch"].p50 / times["onnx"].p50
     return [
         f"policy inference, ONNX (as the controller calls it): p50 / p99 {times['onnx']}",

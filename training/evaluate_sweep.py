@@ -30,6 +30,8 @@ from .evaluation.settings import Settings
 from .structured import ConfigError
 
 NAME = "evaluate_sweep"
+CONFIG_PATH = str(Path(__file__).parent / "evaluation")
+"""Hydra looks for groups of settings here, and there are none; elsewhere it would take `envs` for one."""
 EXPECTED = (ConfigError, *EVALUATION_ERRORS)
 _HYDRA_CHOICES = ({"override hydra/job_logging": "none"}, {"override hydra/launcher": "joblib"})
 
@@ -93,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a traceback
     before, sys.argv = sys.argv, [f"training.{NAME}", *(sys.argv[1:] if argv is None else argv)]
     try:
-        hydra.main(version_base="1.3", config_path=None, config_name=NAME)(job)()
+        hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name=NAME)(job)()
         if failures:
             raise failures[0]
     except KeyboardInterrupt:

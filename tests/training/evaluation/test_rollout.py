@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,11 @@ import torch
 from go2_piper_description.joints import NUM_JOINTS
 
 from tests.training.models.fixtures import SIZE, write_expert, write_moe
-from training.envs.config import Randomization
+from training.envs.config import EnvConfig, Randomization
 from training.evaluation.rollout import run_script, run_suite
 from training.evaluation.settings import EvaluationError, Settings
 from training.evaluation.suites import SUITES, Case, environment
+from training.export import main as export
 from training.models.loading import load_policy
 from training.models.policy import Policy, PolicyOutputs
 from training.models.routers import Observations
@@ -115,3 +116,14 @@ def test_weights_through_the_script(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(EvaluationError, match=message):
         replace(QUICK, **changes)
+
+
+def test_onnx_does_what_its_checkpoint_does(tmp_path: Path) -> None:
+    config, scale = {"env": asdict(EnvConfig())}, (0.25,) * 12 + (0.5,) * 6
+    write_moe(tmp_path / "m.safetensors", {"kind": "traj_attention"}, config=config, action_scale=scale)
+    export(["--ckpt", str(tmp_path / "m.safetensors"), "--out", str(tmp_path / "out")])
+    torch_one, onnx_one = (
+        run_suite(load_policy(tmp_path / name), SUITES["S5"], QUICK) for name in ("m.safetensors", "out/m.onnx")
+    )
+    np.testing.assert_allclose(onnx_one.weights, torch_one.weights, atol=1e-5)
+    np.testing.assert_allclose(onnx_one.velocity, torch_one.velocity, atol=1e-4)
