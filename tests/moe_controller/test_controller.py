@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from go2_piper_description.joints import joint_array
+from go2_piper_description.joints import ARM_SLICE, joint_array
+from go2_piper_description.kinematics import ArmKinematics
 from moe_controller.contract import Contract, ContractError
 from moe_controller.controller import MoeController, weights_entropy
 from moe_controller.goals import GoalError
 from moe_controller.observation import DEFAULT_TERMS
 from moe_controller.policy import OnnxPolicy, PolicyFault, PolicyOutput
+from moe_controller.targets import natural_rotation
 from moe_controller.trajectory import PoseTrajectory
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from tests.moe_controller.states import base_at, standing
 from tests.support.tiny_policy import TINY_CONTRACT, tiny_contract, write_tiny_policy
@@ -290,3 +293,41 @@ def test_runs_with_a_policy_file_and_is_deterministic(tmp_path: Path) -> None:
 
 def test_entropy_of_weights() -> None:
     np.testing.assert_allclose(weights_entropy(np.array([[0.5, 0.5], [1.0, 0.0]])), [np.log(2), 0.0], atol=1e-9)
+
+
+# --- orientation
+
+
+def test_identity_leaves_the_turn_to_the_controller(controller: MoeController) -> None:
+    controller.set_target((0.4, 0.2, 0.5), "base_link")
+    output = controller.step(standing(1.0), 1.0, executing=True)
+    np.testing.assert_allclose(output.shown_rotation, natural_rotation(output.shown_target, ArmKinematics().shoulder))
+
+
+def test_orientation_is_shown_and_turns_with_the_base(policy: FakePolicy, controller: MoeController) -> None:
+    wanted = Rotation.from_matrix(natural_rotation(np.array([0.45, 0.0, 0.5]), ArmKinematics().shoulder))
+    wanted = wanted * Rotation.from_rotvec([0.0, 0.0, 0.3])
+    controller.set_target((0.45, 0.0, 0.5), "base_link", orientation=wanted.as_quat())
+    output = controller.step(standing(1.0), 1.0, executing=True)
+    np.testing.assert_allclose(output.shown_rotation, wanted.as_matrix(), atol=1e-9)
+    joints, reached = ArmKinematics().inverse(np.array([0.45, 0.0, 0.5]), wanted.as_matrix())
+    assert reached
+    np.testing.assert_allclose(policy.term("arm_reference"), joints - joint_array("stand")[ARM_SLICE], atol=1e-5)
+
+
+def test_orientation_out_of_reach_is_turned_until_the_arm_can_take_it(controller: MoeController) -> None:
+    natural = Rotation.from_matrix(natural_rotation(np.array([0.45, 0.0, 0.5]), ArmKinematics().shoulder))
+    backwards = (natural * Rotation.from_euler("x", 3.0)).as_quat()
+    controller.set_target((0.45, 0.0, 0.5), "base_link", orientation=backwards)
+    output = controller.step(standing(1.0), 1.0, executing=True)
+    _, reached = ArmKinematics().inverse(output.shown_target, output.shown_rotation)
+    assert reached
+
+
+def test_preview_of_a_trajectory_shows_what_comes(policy: FakePolicy, controller: MoeController) -> None:
+    path = PoseTrajectory([0.0, 2.0], [(0.4, 0.0, 0.5), (0.4, 0.2, 0.5)])
+    controller.set_trajectory(path, "base_link", None, start=1.0)
+    controller.step(standing(1.0), 1.0, executing=True)
+    preview = policy.term("ee_preview").reshape(-1, 9)[:, :3]
+    moved = np.linalg.norm(preview - preview[0], axis=1)
+    np.testing.assert_allclose(moved, [0.0, 0.002, 0.004, 0.098], atol=1e-4)

@@ -18,6 +18,9 @@ TRUNK_BOX_HIGH = np.array([0.45, 0.20, 0.15])
 LARGEST_WRIST_ROLL = 1.3
 """rad; sampled poses keep joint 4 this far from its limits of +-1.745 (robot_facts.md)."""
 
+MOST_DRAWS = 200
+"""Rounds of drawing poses until the region counts as out of reach; four of five draws are reached in the usual one."""
+
 
 def from_spherical(radius: Array, azimuth: Array, elevation: Array, shoulder: Array) -> Array:
     """Return positions in base_link, m, shape (..., 3), of spherical coordinates about the shoulder (m, rad, rad)."""
@@ -85,10 +88,15 @@ def sample_poses(
 
     Returns:
         positions in base_link, m, shape (count, 3), and rotation matrices base_link <- ee_link, shape (count, 3, 3).
+
+    Raises:
+        ValueError: the arm does not reach the region.
     """
     positions, rotations = np.empty((count, 3)), np.empty((count, 3, 3))
     missing = np.arange(count)
-    while missing.size:
+    for _ in range(MOST_DRAWS):
+        if not missing.size:
+            break
         position = sample_targets(rng, missing.size, region, arm.shoulder)
         axis = rng.normal(size=(missing.size, 3))
         axis /= np.linalg.norm(axis, axis=1, keepdims=True)
@@ -98,6 +106,8 @@ def sample_poses(
         good = reached & (np.abs(joints[:, 3]) < LARGEST_WRIST_ROLL)
         positions[missing[good]], rotations[missing[good]] = position[good], rotation[good]
         missing = missing[~good]
+    if missing.size:
+        raise ValueError(f"the arm reaches next to nothing of the target region {region}")
     return positions, rotations
 
 
