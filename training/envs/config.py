@@ -15,21 +15,22 @@ class Rewards:
     """Weights per second of simulated time; errors in m, rad, m/s, rad/s.
 
     The tracking kernels are wide (exp(-e2/0.25)), to be found, and sharp (exp(-e2/0.025)), to be finished: without the
-    sharp one a velocity error of 0.2 m/s costs nothing worth learning for.
+    sharp one a velocity error of 0.2 m/s costs nothing worth learning for. Walking outweighs reaching: walking shakes the
+    hand, and a policy that is paid more for a calm hand stands through slow commands.
     """
 
     linear_velocity: float = 2.0
     yaw_velocity: float = 0.75
-    linear_velocity_sharp: float = 1.5
-    yaw_velocity_sharp: float = 0.6
+    linear_velocity_sharp: float = 3.0
+    yaw_velocity_sharp: float = 1.5
     ee_position: float = 2.0
     """exp(-e/0.25)"""
-    ee_position_sharp: float = 1.5
-    """exp(-(e/0.03)^2)"""
+    ee_position_sharp: float = 1.2
+    """exp(-(e/0.04)^2)"""
     ee_orientation: float = 1.0
     """exp(-e/0.5)"""
-    ee_orientation_sharp: float = 1.0
-    """exp(-(e/0.12)^2)"""
+    ee_orientation_sharp: float = 0.6
+    """exp(-(e/0.15)^2)"""
     vertical_velocity: float = -2.0
     roll_pitch_velocity: float = -0.05
     tilt: float = -2.5
