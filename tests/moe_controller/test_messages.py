@@ -30,6 +30,7 @@ OUTPUT = ControlOutput(
     velocity_command=np.zeros(3),
     target=Pose(np.array([2.0, 0.5, 0.4]), np.array([0.0, 0.0, 0.0, 1.0])),
     shown_target=np.array([0.5, 0.1, 0.3]),
+    shown_rotation=np.eye(3),
     walking=False,
     action=np.zeros(18),
     policy=PolicyOutput(np.zeros(18), WEIGHTS, np.zeros((2, 18))),

@@ -84,7 +84,7 @@ def test_arm_reference_puts_the_end_effector_on_the_target() -> None:
         "target_position": np.tile(pose[:3, 3], (TIMES, 1)),
         "target_rotation": np.tile(pose[:3, :3], (TIMES, 1, 1)),
     }
-    seen = BUILDER.build(standing_inputs(**target))[COLUMNS["arm_reference"]]
+    seen = BUILDER.build(standing_inputs(BUILDER, **target))[COLUMNS["arm_reference"]]
     np.testing.assert_allclose(seen, joints - joint_array("stand")[ARM_SLICE], atol=1e-6)
 
 
@@ -151,7 +151,7 @@ def test_a_term_of_another_number_of_previews_is_refused() -> None:
     ],
 )
 def test_known_vectors(name: str, field: str, value: list[float], seen: list[float]) -> None:
-    observation = BUILDER.build(standing_inputs(**{field: np.array(value)}))
+    observation = BUILDER.build(standing_inputs(BUILDER, **{field: np.array(value)}))
     np.testing.assert_allclose(observation[COLUMNS[name]], seen, rtol=1e-6)
 
 

@@ -150,11 +150,11 @@ def test_gliding_target_passes_the_preview_before_the_present() -> None:
     compared = 0
     for _ in range(60):
         before, step = env.target_position[:, ahead].copy(), env.episode_length_buf.clone()
-        old = env.goals._start.copy()
+        old = env.random_goals._start.copy()
         env.step(torch.zeros(8, NUM_JOINTS))
-        same = (env.goals._start == old) & (env.episode_length_buf == step + 1).numpy()
+        same = (env.random_goals._start == old) & (env.episode_length_buf == step + 1).numpy()
         np.testing.assert_allclose(env.target_position[same, now], before[same], atol=1e-9)
-        compared += int((same & (env.goals._time < env.goals._start + env.goals._duration)).sum())
+        compared += int((same & (env.random_goals._time < env.random_goals._start + env.random_goals._duration)).sum())
     assert compared > 20, "targets were moving"
 
 

@@ -15,7 +15,7 @@ class Rewards:
     """Weights per second of simulated time; errors in m, rad, m/s, rad/s.
 
     The tracking kernels are wide (exp(-e2/0.25)), to be found, and sharp (exp(-e2/0.025)), to be finished: without the
-    sharp one a velocity error of 0.2 m/s costs nothing worth learning for. Walking outweighs reaching: walking shakes the
+    sharp one a velocity error of 0.2 m/s costs nothing worth learning for. Walking outweighs reaching: it shakes the
     hand, and a policy that is paid more for a calm hand stands through slow commands.
     """
 
