@@ -71,9 +71,11 @@ def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> float:
 
 
 def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
-    """Let the experts of a mixture learn to do blended what they did apart; arguments and result as `regress`.
+    """Let a mixture learn to do what its experts do apart; arguments and result as `regress`.
 
-    Without this, reinforcement learning finds half a gait to be worse than standing, and the experts forget to walk.
+    In the coalition stage the experts learn it for blended weights. Without that, reinforcement learning finds half a
+    gait to be worse than standing, and the experts forget to walk. In the router stage the experts are frozen, and the
+    router learns which of them a phase asks for.
     """
     return regress(env, actor, SpecialistTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
 
