@@ -92,9 +92,7 @@ def run_stage(
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
         if not runner.resume() and stage.runner.clone_steps:
             runner.algorithm.actor.to(env.device)
-            actor = runner.algorithm.actor
-            clone = clone_specialists if isinstance(actor, ActorCriticMoE) else clone_kinematics
-            clone(env, actor, stage.runner.clone_steps)
+            _warm_start(env, runner.algorithm.actor, stage.runner.clone_steps)
             runner.algorithm.actor.to(device)
         iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
         finished = runner.iteration >= iterations
@@ -114,6 +112,13 @@ def _build(config: EnvConfig) -> Go2PiperEnv:
         return Go2PiperEnv(config)
     except (ValueError, OSError) as error:  # a model or trajectory file, an observation term
         raise ConfigError(f"env: {error}") from error
+
+
+def _warm_start(env: Go2PiperEnv, actor: nn.Module, steps: int) -> None:
+    if not isinstance(actor, ActorCriticMoE):
+        clone_kinematics(env, actor, steps)
+    elif len(actor.experts) == 2:  # the modes say who drives what for a base and an arm expert only
+        clone_specialists(env, actor, steps)
 
 
 def _card(

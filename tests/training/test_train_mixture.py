@@ -27,6 +27,7 @@ TINY = {
         ("env.num_envs", 4),
         ("runner.num_steps_per_env", 4),
         ("runner.critic_warm_up", 0),
+        ("runner.clone_steps", 4),
         ("runner.algorithm.num_mini_batches", 2),
         ("million_steps", 32e-6),
     )
