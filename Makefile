@@ -9,12 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # a sourced ROS environment is used instead of the wheels
 ifdef ROS_DISTRO
 VENV_OPTIONS := --system-site-packages
-SIM_PACKAGE := .
-DEV_PACKAGE := .[train,dev]
+SIM_PACKAGE := .[planner]
+DEV_PACKAGE := .[planner,mjx,train,dev]
 else
 VENV_OPTIONS :=
-SIM_PACKAGE := .[ros]
-DEV_PACKAGE := .[ros,train,dev]
+SIM_PACKAGE := .[ros,planner]
+DEV_PACKAGE := .[ros,planner,mjx,train,dev]
 endif
 
 .PHONY: help sim test lint bench

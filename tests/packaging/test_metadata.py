@@ -45,7 +45,7 @@ def _setup_text(package: str, keyword: str) -> str:
 
 
 def test_every_package_is_here() -> None:
-    assert {"go2_piper_description", "robot_bridge", "sim_bridge", "moe_controller"} <= set(PACKAGES)
+    assert {"go2_piper_description", "robot_bridge", "sim_bridge", "cem_planner", "moe_controller"} <= set(PACKAGES)
     where = _pyproject()["tool"]["setuptools"]["packages"]["find"]["where"]
     assert {f"ros2_ws/src/{package}" for package in PACKAGES} <= set(where)
 
