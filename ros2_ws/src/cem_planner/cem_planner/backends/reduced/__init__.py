@@ -1,0 +1,1 @@
+"""The reduced-order backend: a standing robot as twelve lags with exact kinematics, in JAX."""
