@@ -1,0 +1,188 @@
+"""The cross-entropy method over knots, in NumPy: propose samples, take the best, move mean and sigma.
+
+All functions are pure; noise comes from outside, so that backends can be compared sample by sample. At 500 samples of
+48 numbers `propose` and `update` together take a tenth of a millisecond.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from go2_piper_description.joints import ARM_SLICE, joint_array
+from numpy.typing import NDArray
+
+from .coordinates import ARM_SLICE_12, NUM_COORDINATES, TRUNK_POSITION_SLICE, TRUNK_ROTATION_SLICE
+from .settings import PlannerSettings
+
+Numbers = NDArray[np.float32]
+"""Knots and what belongs to them; single precision, which is a micrometre here and half the time."""
+
+POOL_NUMBERS = 4_000_000
+"""Of the noise pool, 16 MB; at least twice the noise of one iteration."""
+
+
+@dataclass(frozen=True)
+class CemUpdate:
+    """What one iteration learnt."""
+
+    mean: Numbers
+    """m and rad, shape (K, 12)."""
+    sigma: Numbers
+    """Shape (K, 12)."""
+    best_knots: Numbers
+    """The best sample, shape (K, 12); the old mean where no cost was finite."""
+    best_cost: float
+    """Its cost; infinite where none was finite."""
+    elites: NDArray[np.intp]
+    """Indices of the elites, best first; shape (num_elites,), or fewer where fewer costs were finite."""
+
+
+def propose(
+    mean: Numbers,
+    sigma: Numbers,
+    noise: Numbers,
+    candidates: Numbers,
+    lower: Numbers,
+    upper: Numbers,
+    prior: Numbers | None = None,
+    prior_share: float = 0.0,
+    prior_spread: float = 1.0,
+) -> Numbers:
+    """Return the samples of one iteration, within the box.
+
+    Candidates come first, so that they are evaluated even where time is short. The samples around a prior are spread
+    evenly over the others, so that their share does not depend on how many are evaluated.
+
+    Args:
+        mean: m and rad, shape (K, 12).
+        sigma: shape (K, 12).
+        noise: standard normal, shape (N, K, 12).
+        candidates: shape (C, K, 12); those beyond N are left out.
+        lower: of the box, shape (12,).
+        upper: of the box, shape (12,).
+        prior: a proposal from elsewhere, shape (K, 12), around which `prior_share` of the samples are drawn.
+        prior_share: 0 to below 1.
+        prior_spread: sigma around the prior, times `sigma`.
+
+    Returns:
+        shape (N, K, 12).
+    """
+    knots = noise * sigma
+    knots += mean
+    count, first = len(knots), min(len(candidates), len(knots))
+    if prior is not None and prior_share > 0.0:
+        around = prior_rows(first, count, prior_share)
+        knots[around] = prior + (prior_spread * sigma) * noise[around]
+    knots[:first] = candidates[:first]
+    return np.clip(knots, lower, upper, out=knots)
+
+
+def prior_rows(first: int, count: int, share: float) -> NDArray[np.intp]:
+    """Return which of the samples `first` to `count` are drawn around a prior: a share of them, evenly spread."""
+    rows = np.arange(first, count)
+    place = np.floor((np.arange(len(rows)) + 1) * share + 1e-9)
+    return rows[np.diff(place, prepend=0.0) > 0.0]
+
+
+def update(
+    knots: Numbers,
+    costs: NDArray[np.floating],
+    mean: Numbers,
+    sigma: Numbers,
+    settings: PlannerSettings,
+    floor: Numbers,
+) -> CemUpdate:
+    """Move mean and sigma towards the elites: the samples of least cost, the earlier one where costs are equal.
+
+    Where fewer costs are finite than there are elites the mean is the best sample and sigma stays: few samples say
+    where to go, not how sure that is. Without any, everything stays.
+
+    Args:
+        knots: those that were evaluated, shape (n, K, 12), n not above N.
+        costs: theirs, shape (n,); not a number or infinite counts as worst.
+        mean: before, shape (K, 12).
+        sigma: before, shape (K, 12).
+        settings: number of elites, smoothing.
+        floor: least sigma, shape (K, 12) or (12,).
+    """
+    costs = np.asarray(costs)
+    finite = np.isfinite(costs)
+    order = np.argsort(np.where(finite, costs, np.inf), kind="stable")
+    elites = order[: min(settings.num_elites, int(np.count_nonzero(finite)))]
+    if len(elites) == 0:
+        return CemUpdate(mean, np.maximum(sigma, floor), mean, float("inf"), elites)
+    best, best_cost = knots[elites[0]], float(costs[elites[0]])
+    if len(elites) < settings.num_elites:
+        return CemUpdate(best.copy(), np.maximum(sigma, floor), best.copy(), best_cost, elites)
+    chosen = knots[elites]
+    middle = chosen.mean(axis=0, dtype=chosen.dtype)
+    new_sigma = np.maximum(
+        (1.0 - settings.smoothing) * chosen.std(axis=0, dtype=chosen.dtype) + settings.smoothing * sigma, floor
+    )
+    low, high = chosen.min(axis=0), chosen.max(axis=0)
+    if settings.mean_smoothing > 0.0:
+        middle = middle + settings.mean_smoothing * (mean - middle)
+        low, high = np.minimum(low, mean), np.maximum(high, mean)
+    middle = np.clip(middle, low, high)  # a rounded mean of numbers at the box's border may lie outside of it
+    return CemUpdate(middle.astype(knots.dtype), new_sigma.astype(knots.dtype), best.copy(), best_cost, elites)
+
+
+# --- sigma and box of the settings ------------------------------------------------------------------------------------
+
+
+def initial_sigma(settings: PlannerSettings) -> Numbers:
+    """Return the first sigma, m and rad, shape (K, 12)."""
+    row = _row(settings.sigma_trunk_position, settings.sigma_trunk_rotation, settings.sigma_arm)
+    return np.tile(row, (settings.num_knots, 1))
+
+
+def sigma_floor(settings: PlannerSettings, goal_error: float | None) -> Numbers:
+    """Return the least sigma, m and rad, shape (12,): smaller near the goal, where the search becomes fine.
+
+    Args:
+        settings: the floor far away, and how it shrinks.
+        goal_error: distance of the end-effector from the goal at the end of the plan, m; None where not known.
+    """
+    row = _row(settings.floor_trunk_position, settings.floor_trunk_rotation, settings.floor_arm)
+    if goal_error is None or not np.isfinite(goal_error):
+        return row
+    return row * np.float32(np.clip(goal_error / settings.floor_distance, settings.floor_near, 1.0))
+
+
+def knot_box(settings: PlannerSettings) -> tuple[Numbers, Numbers]:
+    """Return where knots may lie, m and rad, two arrays of shape (12,): the settings' box, the arm's joint limits."""
+    tilt, yaw = settings.box_tilt, settings.box_yaw
+    lower, upper = np.empty(NUM_COORDINATES, np.float32), np.empty(NUM_COORDINATES, np.float32)
+    lower[:6] = -settings.box_x, -settings.box_y, -settings.box_z_down, -tilt, -tilt, -yaw
+    upper[:6] = settings.box_x, settings.box_y, settings.box_z_up, tilt, tilt, yaw
+    lower[ARM_SLICE_12] = joint_array("lower")[ARM_SLICE]
+    upper[ARM_SLICE_12] = joint_array("upper")[ARM_SLICE]
+    return lower, upper
+
+
+def _row(trunk_position: float, trunk_rotation: float, arm: float) -> Numbers:
+    row = np.empty(NUM_COORDINATES, np.float32)
+    row[TRUNK_POSITION_SLICE], row[TRUNK_ROTATION_SLICE], row[ARM_SLICE_12] = trunk_position, trunk_rotation, arm
+    return row
+
+
+class NoisePool:
+    """Standard normal noise from a pool drawn once: blocks at random places, with random signs.
+
+    Drawing 24 000 numbers afresh takes a third of a millisecond on a slow core, half a plan of the reduced backend.
+    """
+
+    def __init__(self, settings: PlannerSettings) -> None:
+        """Draw the pool: 16 times the noise of one iteration, less for very many samples (POOL_NUMBERS)."""
+        self._shape = (settings.num_knots, NUM_COORDINATES)
+        self._count = settings.num_samples
+        self._random = np.random.default_rng(settings.seed)
+        blocks = min(max(POOL_NUMBERS // (self._count * settings.num_knots * NUM_COORDINATES), 2), 16)
+        self._pool = self._random.standard_normal((blocks * self._count, *self._shape), dtype=np.float32)
+
+    def draw(self) -> tuple[Numbers, Numbers]:
+        """Return noise, shape (N, K, 12), a view that must not be changed, and signs, shape (K, 12), for its sigma."""
+        begin = int(self._random.integers(len(self._pool) - self._count + 1))
+        signs = self._random.integers(0, 2, self._shape).astype(np.float32) * np.float32(2.0) - np.float32(1.0)
+        return self._pool[begin : begin + self._count], signs
