@@ -5,11 +5,12 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
-from cem_planner import leg_kinematics
+from cem_planner import leg_kinematics, splines
+from cem_planner.lag import LagParameters
 from cem_planner.stance import NOMINAL_TRUNK, trunk_rotation
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
-from go2_piper_description.links import Mount
+from go2_piper_description.links import CALF_LENGTH, THIGH_LENGTH, Mount
 from go2_piper_description.mjcf import build_mjcf
 
 jnp = pytest.importorskip("jax.numpy")
@@ -102,24 +103,31 @@ def test_legs_equal_numpy() -> None:
         rows = reached[:, leg]
         assert np.allclose(twin[rows], truth.reshape(-1, 4, 3)[rows, leg], atol=2e-3)  # float32 near a straight leg
         length = np.sqrt(np.asarray(reduced.leg_length_squared(columns(feet[:, leg]), leg)))
-        assert np.all(length < reduced.LEG_REACH + 1e-3)
+        assert np.all(length < THIGH_LENGTH + CALF_LENGTH + 1e-3)
 
 
-def test_lag_equals_integration() -> None:
-    lag = reduced.Lag(frequency=15.0, damping=0.7)
-    basis = np.array([[1.0 - t, t] for t in np.linspace(0.02, 0.98, 25)])
-    free, forced = reduced.lag_matrices(lag, basis, 0.02)
-    x, v, knots = 0.3, -0.5, np.array([0.1, 0.6])
+def test_responses_equal_integration() -> None:
+    lag = LagParameters(np.linspace(8.0, 40.0, 12), np.linspace(0.4, 2.0, 12), np.linspace(0.9, 1.1, 12))
+    rng = np.random.default_rng(5)
+    times = (np.arange(25) + 0.5) * 0.02
+    basis = splines.basis(times, 0.5, 4, "linear")
+    x0, v0, offset, knots = rng.normal(size=12), rng.normal(size=12), rng.normal(size=12), rng.normal(size=(4, 12))
+    position, velocity = reduced.responses(lag, basis, 0.02)
+    x, v = x0.copy(), v0.copy()
     for step in range(25):
-        command = basis[step] @ knots
+        target = lag.gain * (basis[step] @ knots) + offset
         for _ in range(2000):
-            a = lag.frequency**2 * (command - x) - 2.0 * lag.damping * lag.frequency * v
-            v += a * 1e-5
+            v += (lag.frequency**2 * (target - x) - 2.0 * lag.damping * lag.frequency * v) * 1e-5
             x += v * 1e-5
-        assert x == pytest.approx(free[step] @ [0.3, -0.5] + forced[step] @ knots, abs=2e-4)
+        for part, truth, tolerance in ((position, x, 1e-3), (velocity, v, 3e-2)):
+            free = part.free[step, :, 0] * x0 + part.free[step, :, 1] * v0
+            value = free + np.einsum("ki,ki->i", part.forced[step], knots) + part.held[step] * offset
+            assert np.allclose(value, truth, atol=tolerance)
 
 
-def test_lag_settles_at_its_command() -> None:
-    free, forced = reduced.lag_matrices(reduced.Lag(), np.ones((200, 1)), 0.02)
-    assert forced[-1, 0] == pytest.approx(1.0, abs=1e-6)
-    assert np.allclose(free[-1], 0.0, atol=1e-6)
+def test_responses_settle_at_the_command() -> None:
+    position, velocity = reduced.responses(LagParameters(), np.ones((500, 1)), 0.02)
+    assert np.allclose(position.forced[-1], 1.0, atol=1e-6)
+    assert np.allclose(position.held[-1], 1.0, atol=1e-6)
+    assert np.allclose(position.free[-1], 0.0, atol=1e-6)
+    assert np.allclose(velocity.forced[-1], 0.0, atol=1e-5)

@@ -66,5 +66,5 @@ def inverse(feet: Array) -> tuple[Array, NDArray[np.bool_]]:
     joints = np.stack([hip, thigh, knee - SHANK_ANGLE], axis=-1)
     joints = joints.reshape(*joints.shape[:-2], 12)
     limited = np.clip(joints, LOWER, UPPER)
-    inside = np.all(np.abs(joints - limited).reshape(*x.shape, 3) < 1e-9, axis=-1)
+    inside = (np.abs(joints - limited) < 1e-9).reshape(*x.shape, 3).all(axis=-1)
     return limited, (square >= 0.0) & (np.abs(cosine) <= 1.0) & inside

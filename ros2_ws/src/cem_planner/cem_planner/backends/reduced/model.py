@@ -17,7 +17,6 @@ from go2_piper_description.joints import ARM_JOINT_NAMES, LEG_JOINT_NAMES, LEG_S
 from go2_piper_description.links import (
     ARM_BASE_LINK,
     BASE_LINK,
-    CALF_LENGTH,
     EE_LINK,
     FRAMES,
     THIGH_LENGTH,
@@ -28,10 +27,11 @@ from go2_piper_description.links import (
 )
 from jax import Array as JaxArray
 from numpy.typing import NDArray
-from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 
 from ... import leg_kinematics
+from ...coordinates import NUM_COORDINATES
+from ...lag import LagParameters
 from ...stance import NOMINAL_TRUNK
 
 Array = NDArray[np.float64]
@@ -42,41 +42,46 @@ Vector = tuple[JaxArray, JaxArray, JaxArray]
 
 
 @dataclass(frozen=True)
-class Lag:
-    """How a coordinate follows its command: second order, xi'' = w^2 (u + d - xi) - 2 zeta w xi'.
+class Response:
+    """Trajectories as linear functions of the initial state and the commands; no loop over time is left to do.
 
-    The defaults are one lag for all coordinates. In closed loop they did as well as fitted ones (reduced_planner.md 5:
-    1.4 against 1.8 mm), since plans are renewed every 20 ms.
+    With x, v of shape (12,), knots of shape (K, 12) and the offset d, coordinate i is at the end of step t at
+    `free[t, i] @ (x_i, v_i) + forced[t, :, i] @ knots[:, i] + held[t, i] * d_i`.
     """
 
-    frequency: float = 20.0
-    """w, rad/s."""
-    damping: float = 1.0
-    """zeta."""
+    free: Array
+    """shape (T, 12, 2)."""
+    forced: Array
+    """shape (T, K, 12)."""
+    held: Array
+    """shape (T, 12)."""
 
 
-def lag_matrices(lag: Lag, basis: Array, time_step: float) -> tuple[Array, Array]:
-    """Return the response of one coordinate to its initial state and to its knots.
+def responses(lag: LagParameters, basis: Array, time_step: float) -> tuple[Response, Response]:
+    """Return the responses of positions and of velocities.
 
     Args:
-        lag: of the coordinate.
-        basis: commands at the middle of each step from knots, shape (T, K).
+        lag: of the coordinates.
+        basis: commands at the middle of each step from knots, shape (T, K); held over the step.
         time_step: s.
-
-    Returns:
-        free (T, 2) and forced (T, K): position at the end of step t = free[t] @ (position, velocity)
-        + forced[t] @ (knots + offset), with the command held over each step.
     """
-    w, zeta = lag.frequency, lag.damping
-    system = np.array([[0.0, 1.0, 0.0], [-w * w, -2.0 * zeta * w, w * w], [0.0, 0.0, 0.0]])
-    step = expm(system * time_step)
-    a, b = step[:2, :2], step[:2, 2]
-    free, forced = np.empty((len(basis), 2)), np.empty_like(basis)
-    power, response = np.eye(2), np.zeros((2, basis.shape[1]))
-    for index, row in enumerate(basis):
-        power, response = a @ power, a @ response + np.outer(b, row)
-        free[index], forced[index] = power[0], response[0]
-    return free, forced
+    step = lag.discrete(time_step)
+    num_knots = basis.shape[1]
+    power = np.broadcast_to(np.eye(2), (NUM_COORDINATES, 2, 2))
+    forced, held = np.zeros((NUM_COORDINATES, 2, num_knots)), np.zeros((NUM_COORDINATES, 2))
+    frees, forceds, helds = [], [], []
+    for row in basis:
+        power = step.transition @ power
+        forced = step.transition @ forced + (step.drive * lag.gain[:, None])[..., None] * row
+        held = np.einsum("iab,ib->ia", step.transition, held) + step.drive
+        frees.append(power)
+        forceds.append(forced)
+        helds.append(held)
+    free, forced, held = np.array(frees), np.array(forceds), np.array(helds)
+    position, velocity = (
+        Response(free[:, :, part], np.moveaxis(forced[:, :, part], 1, 2), held[:, :, part]) for part in (0, 1)
+    )
+    return position, velocity
 
 
 # --- constants -------------------------------------------------------------------------------------------------------
@@ -283,10 +288,6 @@ def leg_length_squared(foot: Vector, leg: int) -> JaxArray:
     hip_place, d = leg_kinematics.HIPS[leg], float(leg_kinematics.HIP_OFFSETS[leg])
     x, y, z = foot[0] - hip_place[0], foot[1] - hip_place[1], foot[2] - hip_place[2]
     return x * x + y * y + z * z - d * d
-
-
-LEG_REACH = THIGH_LENGTH + CALF_LENGTH
-"""Of a straight leg, m."""
 
 
 def _mix(axes: tuple[Vector, Vector, Vector], weights: Array) -> Vector:
