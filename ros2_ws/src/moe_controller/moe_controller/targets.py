@@ -16,7 +16,7 @@ TRUNK_BOX_HIGH = np.array([0.45, 0.20, 0.15])
 """m in base_link. No targets here: the gripper or the forearm would touch the trunk."""
 
 LARGEST_WRIST_ROLL = 1.3
-"""rad; sampled poses keep joint 4 this far from its limits of +-1.745 (robot_facts.md)."""
+"""rad; the largest |joint 4| of sampled poses: away from its limits of +-1.745 (robot_facts.md)."""
 
 MOST_DRAWS = 200
 """Rounds of drawing poses until the region counts as out of reach; four of five draws are reached in the usual one."""
