@@ -9,7 +9,14 @@ import pytest
 from go2_piper_description.joints import JOINT_NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moe_controller.contract import METADATA_KEY, Contract, ContractError, ObservationTerm
+from moe_controller.contract import (
+    LONGEST_HISTORY,
+    LONGEST_PREVIEW,
+    METADATA_KEY,
+    Contract,
+    ContractError,
+    ObservationTerm,
+)
 from moe_controller.observation import ObservationBuilder
 
 from tests.support.tiny_policy import TINY_CONTRACT, tiny_contract
@@ -119,6 +126,33 @@ def test_unknown_entry_is_named() -> None:
 def test_observation_that_cannot_be_built_is_refused(term: ObservationTerm) -> None:
     with pytest.raises(ContractError, match=term.name):
         ObservationBuilder((term,))
+
+
+FARTHEST_LOOKS = [
+    ObservationTerm("ee_target_position", 6, times=(0.0, LONGEST_PREVIEW)),
+    ObservationTerm("velocity_command", 3, history=LONGEST_HISTORY),
+    ObservationTerm("velocity_command", 3, history=LONGEST_HISTORY // 4, stride=4),
+]
+
+
+@pytest.mark.parametrize("term", FARTHEST_LOOKS)
+def test_farthest_look_is_read(term: ObservationTerm) -> None:
+    contract = tiny_contract(observation=(term,))
+    assert Contract.from_metadata(contract.to_metadata()) == contract
+
+
+@pytest.mark.parametrize(
+    ("term", "part"),
+    [
+        (replace(FARTHEST_LOOKS[0], times=(0.0, LONGEST_PREVIEW + 0.02)), "s ahead"),
+        (replace(FARTHEST_LOOKS[0], times=(0.0, -0.02)), "s ahead"),
+        (replace(FARTHEST_LOOKS[1], history=LONGEST_HISTORY + 1), "steps back"),
+        (replace(FARTHEST_LOOKS[2], stride=5), "steps back"),
+    ],
+)
+def test_longer_look_is_refused(term: ObservationTerm, part: str) -> None:
+    with pytest.raises(ContractError, match=f"{term.name}.* {part}"):
+        Contract.from_metadata(tiny_contract(observation=(term,)).to_metadata())
 
 
 JSON = st.recursive(
