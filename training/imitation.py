@@ -12,11 +12,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, NUM_JOINTS, joint_array
+from rich.console import Console
+from rich.progress import track
 from tensordict import TensorDict
 
 from .envs.go2_piper_env import Go2PiperEnv
 from .gait import Trot
 from .models.actor_critic_moe import ActorCriticMoE
+from .world import World
 
 
 class KinematicTeacher:
@@ -92,7 +95,7 @@ def regress(
 ) -> float:
     """Regress the actor's mean action to the teacher's, on states that noisy actions visit.
 
-    The noise shows the actor states off the teacher's path, with the way back.
+    The noise shows the actor states off the teacher's path, with the way back. On a terminal a bar shows how far it is.
 
     Args:
         env: its episodes go on.
@@ -113,7 +116,9 @@ def regress(
     errors: list[float] = []
     first = steps // 4
     own = (torch.arange(env.num_envs) < own_share * env.num_envs)[:, None]
-    for step in range(steps):
+    console = Console(quiet=not World.from_environment().is_main)
+    shown = track(range(steps), "warm start", console=console, transient=True, disable=not console.is_terminal)
+    for step in shown:
         wanted = teacher.action()
         kept.append((obs, wanted))
         action = wanted
