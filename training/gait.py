@@ -13,6 +13,8 @@ from go2_piper_description.joints import LEG_JOINTS, LEG_SLICE, LEGS, joint_arra
 from go2_piper_description.links import CALF_LENGTH, HIP_OFFSET, HIP_POSITION, THIGH_LENGTH
 from numpy.typing import NDArray
 
+from .trajectories.motion import min_jerk
+
 Array = NDArray[np.float64]
 
 _SIDE = np.array([1.0 if leg[1] == "L" else -1.0 for leg in LEGS])
@@ -79,8 +81,7 @@ class Trot:
         own = (phase[:, None] + _PHASE) % 1.0
         swing = own < 1.0 - self.duty
         s = np.where(swing, own / (1.0 - self.duty), (own - (1.0 - self.duty)) / self.duty)
-        smooth = s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
-        along = np.where(swing, smooth - 0.5, 0.5 - s)  # of the stride, from behind to the front and back
+        along = np.where(swing, min_jerk(s) - 0.5, 0.5 - s)  # of the stride, from behind to the front and back
         reach = self.stride * self.duty / self.frequency
         moving = (np.linalg.norm(command, axis=1) > 0.05)[:, None]
         position = np.broadcast_to(_NOMINAL, (len(command), 4, 3)).copy()

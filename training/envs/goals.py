@@ -11,6 +11,7 @@ from moe_controller.targets import sample_poses
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ..trajectories.motion import min_jerk
 from .commands import sample_velocity_commands
 from .config import EnvConfig, Mode
 
@@ -111,8 +112,7 @@ class RandomGoals:
         if gliding.size:
             at = ids[gliding]
             s = (self._time[at, None] + ahead - self._start[at, None]) / self._duration[at, None]
-            s = np.clip(s, 0.0, 1.0)
-            s = (s**3 * (10.0 - 15.0 * s + 6.0 * s**2))[..., None]  # minimum jerk
+            s = min_jerk(np.clip(s, 0.0, 1.0))[..., None]
             position[gliding] = self._from[at, None] + s * (self._to - self._from)[at, None]
             turn = Rotation.from_rotvec((s * self._turn[at, None]).reshape(-1, 3)).as_matrix()
             rotation[gliding] = self._rotation_from[at, None] @ turn.reshape(at.size, count, 3, 3)

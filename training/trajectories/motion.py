@@ -61,7 +61,7 @@ class Motion:
 
 
 def min_jerk(time: Array) -> Array:
-    """Start and end at rest, smoothly."""
+    """Return parts of the way of minimum jerk, which starts and ends at rest; parts of the time are 0 to 1."""
     return time**3 * (10.0 - 15.0 * time + 6.0 * time**2)
 
 
