@@ -32,7 +32,7 @@ def with_layout(config: EnvConfig, policy: Policy) -> EnvConfig:
     try:
         ObservationBuilder(policy.observation)
     except ContractError as error:
-        raise EvaluationError(f"{policy.name} cannot be evaluated here: {error}") from error
+        raise EvaluationError(f"{policy.name} does not suit this environment: {error}") from error
     source = policy
     while isinstance(source, FixedWeights):
         source = source.policy

@@ -62,7 +62,7 @@ def test_files_that_do_not_suit_are_refused_in_one_line(tmp_path: Path) -> None:
     terms = (*DEFAULT_TERMS[:-1], ObservationTerm("foot_force", 18))
     strange = write_expert(tmp_path / "strange.safetensors", observation=terms)
     with pytest.raises(
-        EvaluationError, match="strange cannot be evaluated here: unknown observation term 'foot_force'"
+        EvaluationError, match="strange does not suit this environment: unknown observation term 'foot_force'"
     ):
         gather([str(strange)])
     scales = write_expert(tmp_path / "scales.safetensors", action_scale=tuple(0.1 + 0.01 * i for i in range(18)))
