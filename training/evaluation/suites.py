@@ -54,6 +54,7 @@ class Suite:
 REACH = Mode(1.0, walk=False, reach=True, stand=True, zero_command=1.0)
 WALK = Mode(1.0, walk=True, arm_neutral=True, zero_command=0.15, home_target=1.0)
 BOTH = Mode(1.0, walk=True, reach=True, zero_command=0.1)
+# nearly the modes of combo_go2Piper_combined.yaml, but on its own: a suite stays as it is when the training changes
 PHASES = {
     "walk_only": Mode(0.3, walk=True, arm_neutral=True, home_target=1.0, zero_command=0.0),
     "reach_only": Mode(0.3, walk=False, reach=True, stand=True, zero_command=1.0),
