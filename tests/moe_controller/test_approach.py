@@ -68,7 +68,7 @@ def test_targets_of_the_training_do_not_start_the_walk() -> None:
 def test_finite_and_within_limits(points: NDArray[np.float64], walking: NDArray[np.bool_]) -> None:
     limits = VelocityLimits()
     result = RULE.step(points, walking)
-    assert np.all(np.isfinite(result.velocity)) and np.all(np.isfinite(result.shown_target))
+    assert np.all(np.isfinite(result.velocity)) and np.all(np.isfinite(RULE.project(points)))
     np.testing.assert_array_equal(limits.clip(result.velocity), result.velocity)
     assert np.all(result.velocity[:, 0] < 0.6)
     assert np.all(result.velocity[:, 1] == 0)
@@ -86,11 +86,11 @@ def test_narrow_limits_of_a_policy_are_kept(points: NDArray[np.float64]) -> None
 @LIGHT
 @given(POINTS, hnp.arrays(np.bool_, 7))
 def test_batch_and_single_are_equal(points: NDArray[np.float64], walking: NDArray[np.bool_]) -> None:
-    batch = RULE.step(points, walking)
+    batch, shown = RULE.step(points, walking), RULE.project(points)
     for index in range(7):
         single = RULE.step(points[index], walking[index])
         np.testing.assert_allclose(single.velocity, batch.velocity[index], atol=1e-12)
-        np.testing.assert_allclose(single.shown_target, batch.shown_target[index], atol=1e-12)
+        np.testing.assert_allclose(RULE.project(points[index]), shown[index], atol=1e-12)
         assert single.walking == batch.walking[index]
 
 
@@ -129,7 +129,7 @@ def test_hysteresis() -> None:
 def test_unreachable_heights_stop_at_the_standoff_and_are_shown_projected(height: float, standoff: float) -> None:
     assert one((standoff + 0.2, 0.0, height)).walking
     assert not one((standoff, 0.0, height), walking=True).walking
-    radius, _, elevation = spherical(one((standoff, 0.0, height)).shown_target)
+    radius, _, elevation = spherical(RULE.project(np.array((standoff, 0.0, height))))
     assert REGION.radius[0] <= radius <= REGION.radius[1] + 1e-9
     assert elevation == pytest.approx(REGION.elevation[1] if height > 0 else REGION.elevation[0])
 

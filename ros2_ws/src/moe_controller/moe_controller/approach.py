@@ -64,8 +64,6 @@ class Approach:
 
     velocity: Array
     """vx, vy, wz in base_link, shape (..., 3); zeros while not walking."""
-    shown_target: Array
-    """Where the policy is told the target is, m in base_link, shape (..., 3)."""
     walking: Bools
     """Pass it in again at the next step, shape (...)."""
 
@@ -113,7 +111,7 @@ class ApproachRule:
         return np.where(in_trunk_box(shown)[..., None], lifted, shown)
 
     def step(self, target: Array, walking: Bools) -> Approach:
-        """Say how the base moves and where the policy is told the target is.
+        """Say how the base moves; `project` says where the policy is told the target is.
 
         Args:
             target: position wanted for ee_link, m in base_link, shape (..., 3), finite.
@@ -143,7 +141,7 @@ class ApproachRule:
         turn = np.where(overhead, 0.0, turn)
 
         velocity = self.limits.clip(np.stack([speed, np.zeros_like(speed), turn], axis=-1))
-        return Approach(np.where(walking[..., None], velocity, 0.0), self.project(target), walking)
+        return Approach(np.where(walking[..., None], velocity, 0.0), walking)
 
     def _standoff(self, height: Array) -> Array:
         """Horizontal distance to stop at, m, for targets at this height over the shoulder, m."""
