@@ -60,6 +60,11 @@ class ControlOutput:
     """Raw action after its limit, shape (18,)."""
     policy: PolicyOutput
 
+    @property
+    def effort(self) -> Array:
+        """Feed-forward torques, N m, shape (18,): none, policies act through position targets."""
+        return np.zeros(NUM_JOINTS)
+
 
 @dataclass(frozen=True)
 class _Targets:
@@ -121,6 +126,11 @@ class MoeController:
         self._velocity_stamp: float | None = None
         self._velocity_is_new = False
         self.reset()
+
+    @property
+    def control_period(self) -> float:
+        """s between two steps."""
+        return self.contract.control_period
 
     def reset(self) -> None:
         """Forget what earlier steps left behind. The end-effector goal stays; a velocity command does not."""

@@ -6,29 +6,25 @@ from collections import Counter
 
 from robot_bridge.timing import LatencyTracker
 
-from .controller import ControlOutput, weights_entropy
-
 
 class Telemetry:
     """Counts and times the control steps."""
 
     def __init__(self) -> None:
         self.inference = LatencyTracker()
-        """Wall time of a control step: observation, approach rule and policy, s."""
+        """Wall time of a control step, s."""
         self.counts: Counter[str] = Counter()
-        """Of "commands", "deadline_misses", "policy_faults", "bad_states", "state_losses", "refused_goals"."""
+        """Of "commands", "deadline_misses", "faults", "bad_states", "state_losses", "refused_goals"."""
         self.problem = ""
         """Why the last control step gave no command; empty while it gives them."""
         self.last_problem = ""
-        self.output: ControlOutput | None = None
         self._stamps: tuple[float, float, int] | None = None
 
-    def stepped(self, stamp: float, duration: float, output: ControlOutput) -> None:
+    def stepped(self, stamp: float, duration: float) -> None:
         """Note a control step on a state of `stamp`, s, that took `duration`, s."""
         self.inference.add(duration)
         self.counts["commands"] += 1
         self.problem = ""
-        self.output = output
         first, last, count = self._stamps or (stamp, stamp, 0)
         self._stamps = (first, stamp, count + 1) if stamp >= last else (stamp, stamp, 1)
 
@@ -45,17 +41,13 @@ class Telemetry:
 
     def values(self) -> dict[str, str]:
         """Return keys and values for a diagnostic status. Begins a new window for the rate."""
-        output = self.output
-        entropy = weights_entropy(output.weights) if output is not None else None
         return {
             "policy_rate_hz": f"{self.rate():.2f}",
             "deadline_misses": str(self.counts["deadline_misses"]),
             "inference_p50_ms": f"{1e3 * self.inference.p50:.3f}",
             "inference_p99_ms": f"{1e3 * self.inference.p99:.3f}",
-            "weights_entropy": f"{entropy.mean():.4f}" if entropy is not None else "nan",
-            "walking": str(output.walking).lower() if output is not None else "false",
             "commands": str(self.counts["commands"]),
-            "policy_faults": str(self.counts["policy_faults"]),
+            "faults": str(self.counts["faults"]),
             "bad_states": str(self.counts["bad_states"]),
             "state_losses": str(self.counts["state_losses"]),
             "refused_goals": str(self.counts["refused_goals"]),

@@ -6,24 +6,19 @@ controller's command is among them) and then steps the gate, writes and steps th
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections import Counter, deque
-from types import FrameType
 from typing import Any, cast
 
-import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.exceptions import InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
@@ -38,6 +33,7 @@ from .lockstep import Lockstep
 from .modes import Mode, Request
 from .plant import Plant, PlantError, SteppedPlant
 from .plant_loader import make_plant
+from .run_node import run_node
 from .timing import FixedRate, LatencyTracker
 from .types import JointCommand, RobotState
 
@@ -232,8 +228,8 @@ class Bridge(Node):
         self.counts["turns"] += 1
         self._publish_state()
 
-    def begin(self) -> None:
-        """Start the plant and publish the first state."""
+    def start(self) -> bool:
+        """Start the plant and publish the first state. Raises PlantError where it does not start."""
         self.plant.start()
         self._state = self.plant.read()
         self._publish_safety(self._gate.mode, self._gate.reason)
@@ -241,9 +237,11 @@ class Bridge(Node):
         self._publish_state()
         self.rate.restart()
         self.get_logger().info(f"plant {self.settings.bridge.plant} started")
+        return True
 
     def close(self) -> None:
-        """Take the node down; the executor first, which would complain at the end of the interpreter."""
+        """Stop the plant and take the node down; its executor first, which would complain at the interpreter's end."""
+        self.plant.stop()
         self._executor.shutdown()
         self.destroy_node()
 
@@ -337,33 +335,7 @@ def _refuse_change(_: list[Parameter]) -> SetParametersResult:
 
 def main(args: list[str] | None = None) -> int:
     """Run the bridge until a signal. Returns the exit code: 0 after a signal, 1 for a mistake or a lost plant."""
-    stopping = False
-
-    def stop(_: int, __: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    bridge: Bridge | None = None
-    try:
-        # own handlers: the plant is to be stopped, and the last messages sent, before ROS shuts down
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-        signal.signal(signal.SIGINT, stop)
-        signal.signal(signal.SIGTERM, stop)
-        bridge = Bridge()
-        bridge.begin()
-        while not stopping:
-            bridge.turn()
-        return 0
-    except ExternalShutdownException:
-        return 0
-    except (PlantError, ValueError, InvalidParameterValueException) as error:
-        print(f"robot_bridge: {error}", file=sys.stderr)
-        return 1
-    finally:
-        if bridge is not None:
-            bridge.plant.stop()
-            bridge.close()
-        rclpy.try_shutdown()
+    return run_node("robot_bridge", Bridge, args, (PlantError, ValueError))
 
 
 if __name__ == "__main__":
