@@ -1,6 +1,9 @@
 """The cost of a batch of knots as one pure JAX function: lags, kinematics and the terms of `costs.py`, unrolled.
 
 Arrays inside have shape (T, n), time first, so that sums over time run along whole rows of samples.
+
+`joint_limits` counts the arm only: over planted feet the box of the knots keeps hips and thighs far from their limits,
+and the calf's is the leg's length, which has a term. Angles of the legs would double the time of a plan.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from go2_piper_description.links import Mount
 from jax import Array as JaxArray
 from numpy.typing import NDArray
 
-from ... import costs, leg_kinematics, splines
+from ... import costs, splines
 from ...coordinates import ARM_SLICE_12, NUM_COORDINATES
 from ...costs import TERM
 from ...lag import LagParameters
@@ -25,8 +28,6 @@ from .model import Response, Vector
 
 CostFunction = Callable[[JaxArray, JaxArray, JaxArray], JaxArray]
 
-LEG_STRIDE = 5
-"""Leg angles, which need four arc functions each, are checked in every fifth step only."""
 _AROUND = (0, 2, 3, 1)
 """Feet in counterclockwise order."""
 
@@ -77,8 +78,7 @@ def cost_function(settings: PlannerSettings, lag: LagParameters, mount: Mount | 
         x = _trajectory(position, given, knots, range(NUM_COORDINATES))
         v = _trajectory(velocity, given, knots, range(6))
         running, end_effector = _steps(shape, given, weights, x, v)
-        legs = _leg_limits(given["feet"], x) * weights[TERM["joint_limits"]]
-        total = jnp.mean(running + end_effector, axis=0) + jnp.mean(legs, axis=0)
+        total = jnp.mean(running + end_effector, axis=0)
         total = total + weights[TERM["terminal_ee"]] * end_effector[-1]
         rate = costs.command_rate(knots, given["previous_command"], scale)
         return total + weights[TERM["command_rate"]] * rate
@@ -204,17 +204,4 @@ def _leg_length(feet: JaxArray, rows: tuple[Vector, Vector, Vector], trunk: Vect
     for leg in range(len(LEGS)):
         length = jnp.sqrt(jnp.maximum(model.leg_length_squared(_foot(feet, leg, rows, trunk), leg), 0.0))
         total = total + _outside(length, *costs.LEG_LENGTH)
-    return total
-
-
-def _leg_limits(feet: JaxArray, x: list[JaxArray]) -> JaxArray:
-    """Return the hinge of the legs' joint limits, rad^2, shape (T / LEG_STRIDE, n)."""
-    picked = [row[LEG_STRIDE - 1 :: LEG_STRIDE] if len(row) >= LEG_STRIDE else row[-1:] for row in x[:6]]
-    rows = model.rotation_rows(picked[3], picked[4], picked[5])
-    trunk = model.trunk_position((picked[0], picked[1], picked[2]))
-    lower, upper = leg_kinematics.LOWER + costs.JOINT_MARGIN, leg_kinematics.UPPER - costs.JOINT_MARGIN
-    total: JaxArray = jnp.zeros(())
-    for leg in range(len(LEGS)):
-        for part, angle in enumerate(model.leg_inverse(_foot(feet, leg, rows, trunk), leg)):
-            total = total + _outside(angle, lower[3 * leg + part], upper[3 * leg + part])
     return total
