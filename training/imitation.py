@@ -7,6 +7,7 @@ not know: balance, sag, lag, a moving base. From nothing that takes millions of 
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Any, cast
 
 import numpy as np
@@ -19,10 +20,43 @@ from tensordict import TensorDict
 from .envs.go2_piper_env import Go2PiperEnv
 from .gait import Trot
 from .models.actor_critic_moe import ActorCriticMoE
+from .models.blending import blend
 from .world import World
 
+SMALLEST_SHARE = 0.05
+"""What a taught router leaves to the expert that a phase does not ask for: surer, it would hardly learn any more."""
 
-class KinematicTeacher:
+
+class Teacher(ABC):
+    """Says in each control step what drives the robots and what is to be learnt."""
+
+    @abstractmethod
+    def lesson(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the raw action for the last observation, (N, 18), and what the actor shall learn. Once per step."""
+
+    @abstractmethod
+    def loss(self, actor: Any, obs: TensorDict, wanted: torch.Tensor) -> torch.Tensor:
+        """Return how far the actor is from what it shall learn."""
+
+
+class ActionTeacher(Teacher):
+    """Teaches the mean action."""
+
+    @abstractmethod
+    def action(self) -> torch.Tensor:
+        """Return the raw action for the last observation, (N, 18). Once per step."""
+
+    def lesson(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the action twice."""
+        action = self.action()
+        return action, action
+
+    def loss(self, actor: Any, obs: TensorDict, wanted: torch.Tensor) -> torch.Tensor:
+        """Return the mean squared error of the raw action."""
+        return torch.nn.functional.mse_loss(actor.mean_action(obs), wanted)
+
+
+class KinematicTeacher(ActionTeacher):
     """What the episode's mode asks for, by kinematics alone: walk or stand, reach or keep the arm at rest."""
 
     def __init__(self, env: Go2PiperEnv, trot: Trot | None = None) -> None:
@@ -45,7 +79,7 @@ class KinematicTeacher:
         return torch.from_numpy(np.clip((target - self._default) / env.action_scale, -clip, clip).astype(np.float32))
 
 
-class SpecialistTeacher:
+class SpecialistTeacher(ActionTeacher):
     """What the experts of a mixture did before they were put together: each drives the joints of its own task.
 
     Where a mode blends them, the legs are the first expert's and the arm the second's: the mixture learns to do that
@@ -58,7 +92,7 @@ class SpecialistTeacher:
 
     @torch.no_grad()
     def action(self) -> torch.Tensor:
-        """Return the raw action for the last observation, (N, 18)."""
+        """Return the raw action for the last observation, (N, 18). Once per step."""
         obs = self.env.get_observations()["policy"]
         base, arm = self._base(obs), self._arm(obs)
         shares = torch.from_numpy(self.env.base_weights)
@@ -68,32 +102,64 @@ class SpecialistTeacher:
         return torch.where(alone_base[:, None], base, torch.where(alone_arm[:, None], arm, split))
 
 
+class RoutingTeacher(Teacher):
+    """The shares that the modes give the experts: one expert alone in its own phase, both in the phase of both.
+
+    A router with one group for all joints gets the mean of the shares of legs and arm.
+    """
+
+    def __init__(self, env: Go2PiperEnv, actor: ActorCriticMoE) -> None:
+        self.env, self.actor = env, actor
+
+    @torch.no_grad()
+    def lesson(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the action of the experts so blended, (N, 18), and the weights, (N, G, 2)."""
+        base = torch.from_numpy(np.clip(self.env.base_weights, SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)).float()
+        if self.actor.router.num_groups == 1:
+            base = base.mean(dim=1, keepdim=True)
+        weights = torch.stack([base, 1.0 - base], dim=-1)
+        policy = self.env.get_observations()["policy"]
+        actions = torch.stack([expert(policy) for expert in self.actor.experts.values()], dim=1)
+        return blend(weights, actions), weights
+
+    def loss(self, actor: ActorCriticMoE, obs: TensorDict, wanted: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy of the router's weights."""
+        weights = actor.get_moe_weights(obs).clamp_min(1e-6)
+        return -(wanted * weights.log()).sum(dim=-1).mean()
+
+
 def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> float:
     """Let a single expert learn by heart what kinematics does; arguments and result as `regress`."""
     return regress(env, actor, KinematicTeacher(env), steps)
 
 
 def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
-    """Let a mixture learn to do what its experts do apart; arguments and result as `regress`.
+    """Let the experts of a coalition learn to do blended what they did apart; arguments and result as `regress`.
 
-    In the coalition stage the experts learn it for blended weights. Without that, reinforcement learning finds half a
-    gait to be worse than standing, and the experts forget to walk. In the router stage the experts are frozen, and the
-    router learns which of them a phase asks for.
+    Without that, reinforcement learning finds half a gait to be worse than standing, and the experts forget to walk.
     """
     return regress(env, actor, SpecialistTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
+
+
+def clone_routing(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
+    """Let the router over frozen experts learn which shares each phase asks for.
+
+    Arguments as `regress`; returns the mean cross-entropy over the last tenth.
+    """
+    return regress(env, actor, RoutingTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
 
 
 def regress(
     env: Go2PiperEnv,
     actor: Any,
-    teacher: KinematicTeacher | SpecialistTeacher,
+    teacher: Teacher,
     steps: int,
     noise: float = 0.15,
     updates: int = 8,
     learning_rate: float = 2e-3,
     own_share: float = 0.0,
 ) -> float:
-    """Regress the actor's mean action to the teacher's, on states that noisy actions visit.
+    """Let the actor learn what the teacher says, on states that noisy actions visit.
 
     The noise shows the actor states off the teacher's path, with the way back. On a terminal a bar shows how far it is.
 
@@ -108,7 +174,7 @@ def regress(
         own_share: part of the environments that the actor itself drives after the first quarter.
 
     Returns:
-        mean squared error of the raw action over the last tenth.
+        the teacher's loss, mean over the last tenth.
     """
     optimizer = torch.optim.Adam([p for p in actor.parameters() if p.requires_grad], lr=learning_rate)
     obs = env.get_observations()
@@ -119,21 +185,20 @@ def regress(
     console = Console(quiet=not World.from_environment().is_main)
     shown = track(range(steps), "warm start", console=console, transient=True, disable=not console.is_terminal)
     for step in shown:
-        wanted = teacher.action()
+        action, wanted = teacher.lesson()
         kept.append((obs, wanted))
-        action = wanted
         if step < first:
             actor.update_normalization(obs)
         elif own_share > 0.0:
             with torch.no_grad():
-                action = torch.where(own, actor.mean_action(obs), wanted)
+                action = torch.where(own, actor.mean_action(obs), action)
         obs, *_ = env.step(action + noise * torch.randn(env.num_envs, NUM_JOINTS))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * 0.05 ** (max(step - first, 0) / (steps - first))
         for _ in range(updates if step >= first else 0):
             one, other = (kept[int(i)] for i in torch.randint(len(kept), (2,)))
             seen = cast(TensorDict, torch.cat([one[0], other[0]]))
-            loss = torch.nn.functional.mse_loss(actor.mean_action(seen), torch.cat([one[1], other[1]]))
+            loss = teacher.loss(actor, seen, torch.cat([one[1], other[1]]))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

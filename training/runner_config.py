@@ -32,7 +32,7 @@ class RunnerConfig:
     """Iterations with a frozen actor, so that an untrained critic does not wreck a trained one."""
     clone_steps: int = 0
     """Control steps of regression before the first iteration (imitation.py): a single expert to plain kinematics, the
-    experts of a coalition, or the router over two, to what the experts did apart."""
+    experts of a coalition to what they did apart, the router over two to the shares that its phases ask for."""
     save_every: int = 50
     """Iterations between checkpoints. At each, the environments start anew, so that a run that is resumed there equals
     one that was never stopped."""

@@ -15,7 +15,7 @@ from torch import nn
 from .checkpoint import Card, git_hash, save_checkpoint
 from .envs.config import EnvConfig
 from .envs.go2_piper_env import Go2PiperEnv
-from .imitation import clone_kinematics, clone_specialists
+from .imitation import clone_kinematics, clone_routing, clone_specialists
 from .models.actor_critic_moe import ActorCriticMoE
 from .run_folder import clear, hold
 from .run_log import RunLog, last_rows
@@ -118,7 +118,7 @@ def _warm_start(env: Go2PiperEnv, actor: nn.Module, steps: int) -> None:
     if not isinstance(actor, ActorCriticMoE):
         clone_kinematics(env, actor, steps)
     elif len(actor.experts) == 2:  # the modes say who drives what for a base and an arm expert only
-        clone_specialists(env, actor, steps)
+        (clone_routing if actor.freeze_experts else clone_specialists)(env, actor, steps)
 
 
 def _card(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE
 
 from training.envs.config import EnvConfig, Mode, Randomization
 from training.envs.go2_piper_env import Go2PiperEnv
-from training.imitation import KinematicTeacher, SpecialistTeacher, clone_kinematics, clone_specialists
+from training.imitation import (
+    KinematicTeacher,
+    RoutingTeacher,
+    SpecialistTeacher,
+    clone_kinematics,
+    clone_routing,
+    clone_specialists,
+)
 from training.models.actor_critic_moe import ActorCriticMoE
 from training.models.single import SingleExpertModel
+
+from .models.fixtures import write_expert
 
 
 def _env() -> Go2PiperEnv:
@@ -72,3 +84,23 @@ def test_blend_learns_what_the_specialists_do_apart() -> None:
     torch.testing.assert_close(wanted[:, ARM_SLICE], arm[:, ARM_SLICE])
     before = torch.nn.functional.mse_loss(actor.mean_action(obs), wanted).item()
     assert clone_specialists(env, actor, steps=40) < 0.3 * before
+
+
+@pytest.mark.parametrize("num_groups", [1, 2])
+def test_router_learns_which_expert_a_phase_asks_for(tmp_path: Path, num_groups: int) -> None:
+    torch.manual_seed(0)
+    modes = {
+        "walk": Mode(0.5, home_target=1.0, zero_command=0.0),
+        "both": Mode(0.5, reach=True, zero_command=0.0, base_weight_arm=(0.0, 0.0)),
+    }
+    env = Go2PiperEnv(EnvConfig(32, modes, randomization=Randomization.none()))
+    noise = {"class_name": "GaussianDistribution", "init_std": 0.2, "std_type": "log", "learn_std": False}
+    paths = [str(write_expert(tmp_path / f"{name}.safetensors", seed)) for seed, name in enumerate(("base", "arm"))]
+    actor = ActorCriticMoE(
+        env.get_observations(), {"actor": ["policy"]}, "actor", 18, router={"kind": "obs_moe"}, num_groups=num_groups,
+        expert_ckpt_paths=paths, distribution_cfg=noise,
+    )  # fmt: skip
+    clone_routing(env, actor, steps=80)
+    _, wanted = RoutingTeacher(env, actor).lesson()
+    error = (actor.get_moe_weights(env.get_observations()) - wanted).abs().mean(dim=0)
+    assert error.max() < 0.12, "uniform weights are off by 0.22 and more"
