@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from .coordinates import ARM_SLICE_12, NUM_COORDINATES, TRUNK_POSITION_SLICE, TRUNK_ROTATION_SLICE
 from .settings import PlannerSettings
 
-Numbers = NDArray[np.float32]
-"""Knots and what belongs to them; single precision, which is a micrometre here and half the time."""
+Numbers = NDArray[np.floating]
+"""Knots and what belongs to them. The planner's are of single precision: half the time, and a micrometre here."""
 
 POOL_NUMBERS = 4_000_000
 """Of the noise pool, 16 MB; at least twice the noise of one iteration."""
@@ -68,14 +68,18 @@ def propose(
     Returns:
         shape (N, K, 12).
     """
-    knots = noise * sigma
+    knots = np.multiply(noise, sigma, order="C")
     knots += mean
     count, first = len(knots), min(len(candidates), len(knots))
     if prior is not None and prior_share > 0.0:
         around = prior_rows(first, count, prior_share)
         knots[around] = prior + (prior_spread * sigma) * noise[around]
     knots[:first] = candidates[:first]
-    return np.clip(knots, lower, upper, out=knots)
+    flat = knots.reshape(count, -1)  # 48 numbers in a row are limited twice as quickly as 4 rows of 12
+    repeats = knots.shape[1]
+    np.maximum(flat, np.tile(lower, repeats), out=flat)
+    np.minimum(flat, np.tile(upper, repeats), out=flat)
+    return knots
 
 
 def prior_rows(first: int, count: int, share: float) -> NDArray[np.intp]:
@@ -174,11 +178,11 @@ class NoisePool:
     """
 
     def __init__(self, settings: PlannerSettings) -> None:
-        """Draw the pool: 16 times the noise of one iteration, less for very many samples (POOL_NUMBERS)."""
+        """Draw the pool: 8 times the noise of one iteration, less for very many samples (POOL_NUMBERS)."""
         self._shape = (settings.num_knots, NUM_COORDINATES)
         self._count = settings.num_samples
         self._random = np.random.default_rng(settings.seed)
-        blocks = min(max(POOL_NUMBERS // (self._count * settings.num_knots * NUM_COORDINATES), 2), 16)
+        blocks = min(max(POOL_NUMBERS // (self._count * settings.num_knots * NUM_COORDINATES), 2), 8)
         self._pool = self._random.standard_normal((blocks * self._count, *self._shape), dtype=np.float32)
 
     def draw(self) -> tuple[Numbers, Numbers]:

@@ -30,22 +30,25 @@ class DurationEstimate:
     def __init__(self) -> None:
         self._latest: deque[float] = deque(maxlen=self.WINDOW)
         self._average = 0.0
+        self._estimate: float | None = None
 
     def add(self, seconds: float) -> None:
         """Add a measured duration, s."""
         self._average += (seconds - self._average) * (self._AVERAGE_SHARE if self._latest else 1.0)
         self._latest.append(seconds)
+        self._estimate = None
 
     def seconds(self) -> float | None:
         """Return the estimate, s; None before the first measurement."""
-        if not self._latest:
-            return None
-        ranked = sorted(self._latest)
-        return max(ranked[math.ceil(0.95 * len(ranked)) - 1], self._average)
+        if self._estimate is None and self._latest:
+            ranked = sorted(self._latest)
+            self._estimate = max(ranked[math.ceil(0.95 * len(ranked)) - 1], self._average)
+        return self._estimate
 
     def clear(self) -> None:
         """Forget all measurements."""
         self._latest.clear()
+        self._estimate = None
 
 
 class Planner:
@@ -76,6 +79,7 @@ class Planner:
         self.priors_refused = 0
         """Priors of a wrong shape or with a number that is not finite; the plan then did without."""
         self._clock = clock
+        self._knows_error = backend if isinstance(backend, KnowsGoalError) else None
         self._lower, self._upper = knot_box(settings)
         self._sigma0 = initial_sigma(settings)
         self._chunk_time, self._update_time = DurationEstimate(), DurationEstimate()
@@ -214,7 +218,7 @@ class Planner:
         return np.tile(command.astype(np.float32), (self.settings.num_knots, 1))
 
     def _goal_error(self, problem: Problem, mean: Numbers) -> float | None:
-        return self.backend.goal_error(problem, mean) if isinstance(self.backend, KnowsGoalError) else None
+        return self._knows_error.goal_error(problem, mean) if self._knows_error else None
 
     def _search(
         self,
