@@ -85,6 +85,7 @@ class Runner:
         """Spent in training, all sessions together."""
         seed_everything(seed, 0)  # the same networks in every process
         self.algorithm = self._construct()
+        self._split_optimizer()
         self.algorithm.train_mode()
         self._trainable = [parameter for parameter in self.algorithm.actor.parameters() if parameter.requires_grad]
         self._stop_asked = False
@@ -111,6 +112,14 @@ class Runner:
             raise
         except (TypeError, ValueError, KeyError, ImportError, AttributeError) as error:
             raise ConfigError(f"runner: {str(error).splitlines()[0]}") from error
+
+    def _split_optimizer(self) -> None:
+        """Give the critic a learning rate of its own where the settings have one; rsl_rl has one for both."""
+        if self.config.critic_learning_rate is None:
+            return
+        algorithm = self.algorithm
+        groups = [{"params": list(model.parameters())} for model in (algorithm.actor, algorithm.critic)]
+        algorithm.optimizer = type(algorithm.optimizer)(groups, lr=self.config.learning_rate[0])
 
     @property
     def checkpoint(self) -> Path:
@@ -190,8 +199,10 @@ class Runner:
 
     def _follow_schedules(self, progress: float) -> None:
         first, last = self.config.learning_rate
-        for group in self.algorithm.optimizer.param_groups:
-            group["lr"] = first + (last - first) * progress
+        actor_group, *critic_groups = self.algorithm.optimizer.param_groups
+        actor_group["lr"] = first + (last - first) * progress
+        for group in critic_groups:
+            group["lr"] = self.config.critic_learning_rate
         if self.config.std is not None:
             low, high = (math.log(value) for value in self.config.std)
             self.algorithm.actor.distribution.log_std_param.data.fill_(low + (high - low) * progress)

@@ -20,6 +20,9 @@ class RunnerConfig:
     """`class_name` and arguments of PPO."""
     learning_rate: tuple[float, float]
     """Start and end; linear over the run."""
+    critic_learning_rate: float | None = None
+    """Of the critic, where it has one of its own: a critic from nothing has to catch up with a warm-started actor, whose
+    small steps would keep it behind for a million environment steps."""
     million_steps: float = 1.0
     """Environment steps of the whole run."""
     expert: str = "expert"
@@ -42,6 +45,8 @@ class RunnerConfig:
             raise ValueError("num_steps_per_env and save_every must be positive, critic_warm_up not negative")
         if min(self.learning_rate) <= 0:
             raise ValueError(f"learning_rate must be positive, got {list(self.learning_rate)}")
+        if self.critic_learning_rate is not None and self.critic_learning_rate <= 0:
+            raise ValueError(f"critic_learning_rate must be positive, got {self.critic_learning_rate}")
         distribution = self.actor.get("distribution_cfg") or {}
         fixed_log = distribution.get("learn_std") is False and distribution.get("std_type") == "log"
         if self.std is not None and not fixed_log:

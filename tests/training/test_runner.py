@@ -117,6 +117,18 @@ def test_learning_rate_and_std_follow_their_schedules(tmp_path: Path) -> None:
     assert rate == pytest.approx(1e-3 + 0.75 * (1e-4 - 1e-3))
 
 
+def test_critic_has_a_learning_rate_of_its_own_that_survives_a_resume(tmp_path: Path) -> None:
+    for iterations in (2, 4):
+        runner = Runner(TinyEnv(), tiny_config(critic_learning_rate=5e-3), tmp_path)
+        assert runner.resume() == (iterations == 4)
+        runner.train(iterations)
+    actor, critic = runner.algorithm.optimizer.param_groups
+    assert (actor["lr"], critic["lr"]) == (pytest.approx(1e-3 + 0.75 * (1e-4 - 1e-3)), 5e-3)
+    assert {id(p) for p in critic["params"]} == {id(p) for p in runner.algorithm.critic.parameters()}
+    with pytest.raises(ValueError, match="critic_learning_rate must be positive"):
+        tiny_config(critic_learning_rate=0.0)
+
+
 def test_actor_is_frozen_while_the_critic_warms_up(tmp_path: Path) -> None:
     runner = Runner(TinyEnv(), tiny_config(critic_warm_up=2), tmp_path)
     before = _state(runner)
