@@ -47,6 +47,9 @@ class Problem:
     """Estimated offset of the state from the command at rest (payload, weak gains), m and rad, shape (12,)."""
     feet: Array
     """Planted feet in the stance frame, m, shape (4, 3), order FL, FR, RL, RR."""
+    feet_now: Array | None = None
+    """Where the feet are measured to be, as `feet`; backends with full physics start from there. None: where planted.
+    """
 
     def fault(self) -> str | None:
         """Return, in one line, why no plan can be made of this; None if one can."""
@@ -59,6 +62,7 @@ class Problem:
             ("previous_command", self.previous_command, (NUM_COORDINATES,)),
             ("offset", self.offset, (NUM_COORDINATES,)),
             ("feet", self.feet, (4, 3)),
+            ("feet_now", self.feet if self.feet_now is None else self.feet_now, (4, 3)),
         )
         for name, value, shape in shapes:
             if np.shape(value) != shape:

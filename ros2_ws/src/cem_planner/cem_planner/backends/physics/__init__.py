@@ -1,0 +1,1 @@
+"""What the full-physics backends share: the robot's model for rollouts, commands and cost terms."""
