@@ -21,8 +21,8 @@ class RunnerConfig:
     learning_rate: tuple[float, float]
     """Start and end; linear over the run."""
     critic_learning_rate: float | None = None
-    """Of the critic, where it has one of its own: a critic from nothing has to catch up with a warm-started actor, whose
-    small steps would keep it behind for a million environment steps."""
+    """Of the critic, where it has one of its own: a new critic has to catch up with a warm-started actor, whose small
+    steps would keep it behind for a million environment steps."""
     million_steps: float = 1.0
     """Environment steps of the whole run."""
     expert: str = "expert"
