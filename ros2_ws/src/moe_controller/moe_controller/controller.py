@@ -211,6 +211,20 @@ class MoeController:
             policy=output,
         )
 
+    def executed(self, position: Array) -> None:
+        """Say what was sent in place of this step's joint targets, for a controller that plans or blends.
+
+        The policy sees it as its last action at the next step: the action that would have led to it.
+
+        Args:
+            position: rad, shape (18,).
+        """
+        limit = self.contract.action_clip
+        own = np.clip(self._default + self._scale * self._last_action, self._lower, self._upper)
+        action = np.clip((position - self._default) / self._scale, -limit, limit)
+        # where its own target went out, also one that a joint limit cut, the action stays as in training
+        self._last_action = np.where(np.abs(position - own) <= 1e-9, self._last_action, action)
+
     def _home_targets(self) -> _Targets:
         count = len(self._ahead)
         return _Targets(np.tile(self.home.position, (count, 1)), np.tile(self.home.orientation, (count, 1)), True, True)
