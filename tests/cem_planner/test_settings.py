@@ -53,6 +53,7 @@ def test_defaults_are_those_of_the_document() -> None:
         ({"prior_share": 1.0}, "0 to below 1"),
         ({"prior_spread": 0.0}, "above 0"),
         ({"sigma_arm": 0.0}, "above 0"),
+        ({"floor_arm": 1e-50}, "above 0"),
         ({"box_z_up": 0.0}, "above 0"),
         ({"floor_near": 1.5}, "at most 1"),
         ({"floor_arm": 0.2}, "not be above sigma_arm"),

@@ -23,6 +23,8 @@ MOST_NUMBERS = 20_000_000
 """Samples x knots x 12 above which a plan fits neither memory nor time, and the number most likely is a slip."""
 LARGEST = 1e12
 """Of any number here; what is above it is a slip."""
+SMALLEST = 1e-9
+"""Of lengths and angles that must not vanish: well above what single precision rounds to 0."""
 
 _TOLERANCE = 1e-6
 
@@ -184,10 +186,10 @@ class PlannerSettings:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise SettingsError(f"planner.{name} is {getattr(self, name)}: it must be from 0 to below 1")
         for item in fields(self):
-            if item.name.startswith(("sigma_", "floor_", "box_")) and not getattr(self, item.name) > 0.0:
-                raise SettingsError(f"planner.{item.name} is {getattr(self, item.name)}: it must be above 0")
-        if not self.prior_spread > 0.0:
-            raise SettingsError(f"planner.prior_spread is {self.prior_spread}: it must be above 0")
+            if item.name.startswith(("sigma_", "floor_", "box_", "prior_spread")):
+                value = getattr(self, item.name)
+                if value < SMALLEST:
+                    raise SettingsError(f"planner.{item.name} is {value}: it must be above 0, at least {SMALLEST:g}")
         if self.floor_near > 1.0:
             raise SettingsError(f"planner.floor_near is {self.floor_near}: it is a share, at most 1")
         for part in ("trunk_position", "trunk_rotation", "arm"):
