@@ -198,12 +198,11 @@ class _Climb:
             raise StoreError(f"it does not run ({one_line(error)})") from error
         if wrong := program.probe_difference(outputs, stored):
             raise StoreError(wrong)
-        if self.verdicts.get("executable", SMOKE_OK) != SMOKE_OK:
-            pass  # the same executable would fail in the same way
-        elif "executable" in built.artefacts:
+        failed = self.verdicts.get("executable", SMOKE_OK) != SMOKE_OK  # the same one would fail in the same way again
+        if "executable" in built.artefacts and not failed:
             self._save(built, inputs, outputs, p50)
-        else:
-            self.note("the executable stays as it is, since this one came out of the cache: recompile to renew it")
+        elif not failed:
+            self.note("the executable is not renewed from the cache: recompile to renew it")
         return self.done("export", built.call, tree)
 
     def _tree(self, manifest: Manifest) -> Any:
