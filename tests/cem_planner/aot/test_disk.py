@@ -98,11 +98,11 @@ def test_full_disk(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: object, flags: int, mode: int = 0o777) -> int:
         return original("/dev/full", os.O_WRONLY) if str(path).endswith(".part") else original(str(path), flags, mode)
 
-    monkeypatch.setattr(os, "open", full)
-    compiled = functions.start(stored, recompile=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        compiled = functions.start(stored, recompile=True)
     assert compiled.rung == "jit" and "No space left on device" in compiled.reasons[-1] and _is_right(compiled)
     assert len(compiled.reasons) == 2
-    monkeypatch.undo()
     assert not list((stored / FOLDER).glob("*.part"))
 
 
@@ -134,11 +134,10 @@ def test_killed_while_saving(stored: Path, monkeypatch: pytest.MonkeyPatch) -> N
             raise KeyboardInterrupt
         original(self, name, data)
 
-    monkeypatch.setattr(Store, "_write", dies)
     (stored / FOLDER / "executable.pickle.123.part").write_text("")
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "_write", dies)
         functions.start(stored, functions.fingerprint(knots=5))
-    monkeypatch.undo()
     compiled = functions.start(stored)
     assert compiled.rung in ("export", "jit") and _is_right(compiled)
     assert functions.start(stored, recompile=True).rung == "jit"

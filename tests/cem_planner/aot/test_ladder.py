@@ -32,7 +32,7 @@ def test_other_values_use_the_same_executable(stored: Path, monkeypatch: pytest.
     result = compiled.call(*arguments)
     np.testing.assert_allclose(result["y"], -3.0 * np.tanh(x) + 0.5, atol=1e-6)
     np.testing.assert_allclose(result["sorted"][0], np.sort(3.0 * np.tanh(x) - 0.5), atol=1e-6)
-    assert jax.tree.structure(result) == jax.tree.structure({"y": 0, "sorted": (0, 0)})
+    assert isinstance(result["sorted"], tuple)
 
 
 def test_rungs_agree_to_the_bit(stored: Path, no_child: None) -> None:

@@ -78,8 +78,12 @@ def test_crash_is_remembered_and_not_tried_again(stored: Path, monkeypatch: pyte
 def test_passing_run_is_remembered(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _rewrite(stored, functions.NAME)
     runs = []
-    original = smoke.smoke_run
-    monkeypatch.setattr(ladder, "smoke_run", lambda *args: runs.append(args[2]) or original(*args))
+
+    def counted(store: Store, manifest: Manifest, rung: str, timeout: float) -> SmokeResult:
+        runs.append(rung)
+        return smoke_run(store, manifest, rung, timeout)
+
+    monkeypatch.setattr(ladder, "smoke_run", counted)
     assert [functions.start(stored).rung for _ in range(2)] == ["executable", "executable"]
     assert runs == ["executable"]
 

@@ -268,7 +268,7 @@ def probe_difference(got: Sequence[np.ndarray], stored: Sequence[np.ndarray]) ->
         finite = np.abs(old[np.isfinite(old)])
         scale = float(finite.max()) if finite.size else 0.0
         if not np.allclose(new, old, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True):
-            return f"output {index} differs by up to {float(np.nanmax(np.abs(new - old))):g}"
+            return f"output {index} differs by up to {float(np.nanmax(np.abs(new - old))):.3g}"
     return None
 
 
