@@ -19,5 +19,5 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=False,
-    entry_points={"console_scripts": []},
+    entry_points={"console_scripts": ["cem_planner_node = cem_planner.cem_planner_node:main"]},
 )

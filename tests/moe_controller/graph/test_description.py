@@ -28,6 +28,10 @@ OTHER_VALUES = {
     "command_delay": "0.02",
     "sensor_noise": "1",
     "pushes": "0.5",
+    "backend": "mujoco",
+    "num_samples": "64",
+    "precompiled_dir": "compiled",
+    "recompile": "true",
 }
 
 
@@ -48,7 +52,16 @@ def test_headless_has_no_windows() -> None:
 @pytest.mark.parametrize("argument", [argument for argument in SIM_ARGUMENTS if argument.name != "controller"])
 def test_every_argument_changes_the_graph(argument: object) -> None:
     name = argument.name  # type: ignore[attr-defined]
-    assert sim_graph({name: OTHER_VALUES[name]}) != sim_graph({})
+    hybrid = {"controller": "hybrid"}  # has the planner's arguments and the policy's
+    assert sim_graph({**hybrid, name: OTHER_VALUES[name]}) != sim_graph(hybrid)
+
+
+@pytest.mark.parametrize("controller", ["cem", "hybrid"])
+def test_one_node_commands_the_joints(controller: str) -> None:
+    nodes = by_name({"controller": controller})
+    assert "moe_controller" not in nodes
+    assert nodes["cem_planner"].parameters["mode"] == controller and nodes["cem_planner"].required
+    assert nodes["operator"].parameters["controller_node"] == "cem_planner"
 
 
 def test_the_bridge_comes_first_and_is_waited_for() -> None:
@@ -94,8 +107,9 @@ def test_shared_files_exist() -> None:
     ("arguments", "words"),
     [
         ({"scenario": "dance"}, "scenario 'dance' is unknown: choose one of none, reach"),
-        ({"controller": "cem"}, "controller 'cem' is not available yet"),
-        ({"controller": "pid"}, "controller 'pid' is unknown: choose one of moe"),
+        ({"controller": "pid"}, "controller 'pid' is unknown: choose one of moe, cem, hybrid"),
+        ({"controller": "cem", "backend": "gpu"}, "backend 'gpu' is unknown: choose one of reduced, mujoco, mjx"),
+        ({"controller": "cem", "num_samples": "many"}, "num_samples 'many' is not a whole number"),
         ({"lockstep": "yes"}, "lockstep 'yes' is unknown: choose one of true, false"),
         ({"seed": "x"}, "seed 'x' is not a whole number"),
         ({"duration": "-1"}, "duration -1 must be 0 or more"),

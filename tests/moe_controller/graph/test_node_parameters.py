@@ -14,14 +14,22 @@ from moe_controller.graph.supervisor import node_command
 CLASSES = {
     "robot_bridge.bridge_node": "Bridge",
     "moe_controller.moe_controller_node": "MoeControllerNode",
+    "cem_planner.cem_planner_node": "CemPlannerNode",
     "moe_controller.scenario.scenario_node": "OperatorNode",
     "sim_bridge.viewer_node": "Viewer",
 }
 
-NODES = [node for node in sim_graph({"scenario": "reach"}) if node.module in CLASSES]
+NODES = {
+    node.name: node
+    for controller in ("moe", "hybrid")
+    for node in sim_graph({"scenario": "reach", "controller": controller})
+    if node.module
+}
 
 
-@pytest.mark.parametrize("node", NODES, ids=[node.name for node in NODES])
+@pytest.mark.parametrize(
+    "node", [node for node in NODES.values() if node.module in CLASSES], ids=lambda node: node.name
+)
 def test_parameters_are_declared(node: Node, ros_domain: int, tmp_path: Path) -> None:
     arguments = node_command(node, tmp_path / "parameters.yaml")
     make: Callable[[], rclpy.node.Node] = getattr(import_module(node.module), CLASSES[node.module])
@@ -37,5 +45,5 @@ def test_parameters_are_declared(node: Node, ros_domain: int, tmp_path: Path) ->
 
 
 def test_all_our_nodes_are_checked() -> None:
-    ours = {node.module for node in sim_graph({}) if node.module and not node.launch_only}
+    ours = {node.module for node in NODES.values() if not node.launch_only}
     assert ours == set(CLASSES)

@@ -47,7 +47,7 @@ def test_paths_become_absolute(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--scenario", "dance"], "scenario 'dance' is unknown"),
-        (["--controller", "hybrid"], "controller 'hybrid' is not available yet"),
+        (["--controller", "pid"], "controller 'pid' is unknown: choose one of moe, cem, hybrid"),
         (["--model", "no.onnx"], "--model no.onnx: no such file"),
         (["--plant-model", "no.xml"], "--plant-model no.xml: no such file"),
         (["--duration", "soon"], "duration 'soon' is not a number"),

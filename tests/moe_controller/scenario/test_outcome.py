@@ -80,6 +80,20 @@ def test_summary_has_what_the_issue_asks_for(played: tuple[Record, Ending], tmp_
     assert (tmp_path / "out" / RECORD_FILE).is_file()
 
 
+def test_summary_shows_the_planner_if_one_ran(played: tuple[Record, Ending]) -> None:
+    record, ending = played
+    assert summarise(record, ending, SETTING, DIAGNOSTICS, None)["planner"] is None
+    planner = {"plans": "700", "misses": "3", "faults": "0", "plan_ms_p50": "1.5", "plan_ms_p99": "9.25",
+               "backend": "reduced/executable", "samples_used_mean": "500.000", "transfers": "4"}  # fmt: skip
+    setting = Setting("reach", 7, True, "hybrid", "")
+    summary = summarise(record, ending, setting, {"cem_planner: planner": planner}, None)
+    assert summary["planner"]["plans"] == 700 and summary["planner"]["misses"] == 3
+    assert summary["planner"]["plan_ms"] == {"p50": 1.5, "p95": None, "p99": 9.25}
+    screen = io.StringIO()
+    print_summary(summary, Console(file=screen, width=120))
+    assert "700 (reduced/executable), 3 late" in screen.getvalue()
+
+
 def test_a_fall_or_an_unfinished_scenario_is_no_success(played: tuple[Record, Ending]) -> None:
     record, ending = played
     assert not summarise(record, Ending("gate", finished=False), SETTING, {}, None)["success"]

@@ -77,6 +77,8 @@ class CemOutput:
     driver: Driver
     reason: str
     """Why this driver."""
+    transfers: int
+    """Changes of the driver so far."""
     wanted: Wanted
     plan: Plan | None
     """The plan in force; None where none is fresh."""
@@ -217,6 +219,7 @@ class CemController:
             effort=effort,
             driver=self._handover.driver,
             reason=self._handover.reason,
+            transfers=self._handover.transfers,
             wanted=wanted,
             plan=plan,
             plan_kind="" if made is None else made.job.kind,

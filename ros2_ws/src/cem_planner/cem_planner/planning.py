@@ -70,6 +70,9 @@ class Planning(Protocol):
     def diagnostics(self) -> dict[str, str]:
         """Return statistics of the plans, keys and texts."""
 
+    def warning(self, after: int) -> str | None:
+        """Return, in one line, that the frequency is out of reach; None where all is well or plans are fewer."""
+
     def close(self) -> None:
         """End what runs."""
 
@@ -110,6 +113,9 @@ class _Workshop:
     def diagnostics(self) -> dict[str, str]:
         return {**dict(self.statistics.diagnostics()), "last_plan_fault": self.last_fault}
 
+    def warning(self, after: int) -> str | None:
+        return self.statistics.warning() if self.statistics.plans >= after else None
+
 
 class InlinePlanning:
     """Makes each plan within `submit`."""
@@ -140,6 +146,10 @@ class InlinePlanning:
     def diagnostics(self) -> dict[str, str]:
         """Return statistics of the plans."""
         return self._workshop.diagnostics()
+
+    def warning(self, after: int) -> str | None:
+        """Return that the frequency is out of reach, as `Planning`."""
+        return self._workshop.warning(after)
 
     def close(self) -> None:
         """Nothing runs."""
@@ -177,6 +187,11 @@ class ThreadPlanning:
         """Return statistics of the plans."""
         with self._change:
             return self._workshop.diagnostics()
+
+    def warning(self, after: int) -> str | None:
+        """Return that the frequency is out of reach, as `Planning`."""
+        with self._change:
+            return self._workshop.warning(after)
 
     def close(self) -> None:
         """Let the thread end after its present plan; one that hangs ends with the process."""

@@ -50,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     option("seed", "N")
     option("controller", "NAME")
     option("model", "FILE")
+    option("backend", "NAME")
+    option("num_samples", "N")
+    option("precompiled_dir", "DIR")
     option("plant_model", "MJCF")
     option("command_delay", "S")
     option("sensor_noise", "X")
@@ -58,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("namespace", "NAME")
     parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
     parser.add_argument("--lockstep", action="store_true", help=about["lockstep"].description)
+    parser.add_argument("--recompile", action="store_true", help=about["recompile"].description)
     parser.add_argument("--record", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
     parser.add_argument("--out", default="", metavar="DIR", help="folder for what the run leaves (runs/<time>)")
     return parser
@@ -69,11 +73,13 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
         name: str(getattr(options, name))
         for name in (
             "scenario", "duration", "seed", "controller", "command_delay", "sensor_noise", "pushes",
-            "speed", "namespace",
+            "speed", "namespace", "backend", "num_samples",
         )
     }  # fmt: skip
     values["model"] = _existing_file("--model", options.model)
     values["plant_model"] = _existing_file("--plant-model", options.plant_model)
+    values["precompiled_dir"] = str(Path(options.precompiled_dir).resolve()) if options.precompiled_dir else ""
+    values["recompile"] = str(options.recompile).lower()
     values["lockstep"] = str(options.lockstep).lower()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     values["headless"] = str(bool(options.headless or not display)).lower()

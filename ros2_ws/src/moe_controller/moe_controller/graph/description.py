@@ -63,14 +63,22 @@ class Node:
     """Needs packages that only a full ROS installation has."""
 
 
-CONTROLLERS = ("moe",)
+CONTROLLERS = ("moe", "cem", "hybrid")
 PLANNED_CONTROLLERS = ("cem", "hybrid")
+"""Those that the planner's node runs."""
+
+PLANNER_BACKENDS = ("reduced", "mujoco", "mjx")
+"""As `cem_planner.factory.BACKENDS`, which needs the planner's packages."""
 
 _BOOLEAN = ("true", "false")
 
 SIM_ARGUMENTS: tuple[Argument, ...] = (
     Argument("controller", "moe", "what commands the joints", CONTROLLERS),
-    Argument("model", "", "policy file (ONNX); empty for the shipped one"),
+    Argument("model", "", "policy file (ONNX) of moe and hybrid; empty for the shipped one"),
+    Argument("backend", "reduced", "of the planner in cem and hybrid", PLANNER_BACKENDS),
+    Argument("num_samples", "500", "of the planner"),
+    Argument("precompiled_dir", "", "the planner's compiled functions; empty for the user's cache"),
+    Argument("recompile", "false", "compile the planner anew, whatever is stored", _BOOLEAN),
     Argument("plant_model", "", "MJCF of the simulated robot, joints matched by name; empty for our own"),
     Argument("scenario", "none", "what the operator plays; none: stand up, activate and wait", SCENARIOS),
     Argument("seed", "0", "of the scenario, the noise and the pushes"),
@@ -96,8 +104,6 @@ def resolve(arguments: Mapping[str, str], declared: tuple[Argument, ...] = SIM_A
     if unknown:
         raise GraphError(f"unknown argument {unknown[0]}: there are {', '.join(known)}")
     values = {name: arguments.get(name, argument.default) for name, argument in known.items()}
-    if values.get("controller") in PLANNED_CONTROLLERS:
-        raise GraphError(f"controller '{values['controller']}' is not available yet: use {', '.join(CONTROLLERS)}")
     for argument in declared:
         if argument.choices and values[argument.name] not in argument.choices:
             choices = ", ".join(argument.choices)
@@ -147,6 +153,7 @@ PUSH_INTERVAL = 5.0
 
 BRIDGE_NODE = "robot_bridge"
 CONTROLLER_NODE = "moe_controller"
+PLANNER_NODE = "cem_planner"
 
 
 def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
@@ -195,6 +202,10 @@ def _bridge(values: _Values) -> Node:
     )
 
 
+def _controller_name(values: _Values) -> str:
+    return PLANNER_NODE if values.text("controller") in PLANNED_CONTROLLERS else CONTROLLER_NODE
+
+
 def _controller(values: _Values) -> Node:
     parameters: dict[str, Value] = {
         "model": values.text("model"),
@@ -202,14 +213,16 @@ def _controller(values: _Values) -> Node:
         "auto_activate": values.flag("auto_activate"),
         "use_sim_time": values.flag("use_sim_time"),
     }
-    return Node(
-        CONTROLLER_NODE,
-        "moe_controller",
-        "moe_controller_node",
-        "moe_controller.moe_controller_node",
-        parameters=parameters,
-        required=True,
-    )
+    name = _controller_name(values)
+    if name == PLANNER_NODE:
+        parameters |= {
+            "mode": values.text("controller"),
+            "backend": values.text("backend"),
+            "precompiled_dir": values.text("precompiled_dir"),
+            "recompile": values.flag("recompile"),
+            "planner.num_samples": values.integer("num_samples"),
+        }
+    return Node(name, name, f"{name}_node", f"{name}.{name}_node", parameters=parameters, required=True)
 
 
 def _operator(values: _Values) -> Node:
@@ -224,7 +237,7 @@ def _operator(values: _Values) -> Node:
         "model": values.text("model"),
         "plant_model": values.text("plant_model"),
         "bridge_node": BRIDGE_NODE,
-        "controller_node": CONTROLLER_NODE,
+        "controller_node": _controller_name(values),
     }
     return Node(
         "operator",

@@ -18,8 +18,9 @@ from .player import Ending
 from .record import Record
 
 BRIDGE_STATUS = "robot_bridge"
-CONTROLLER_STATUS = "moe_controller"
+CONTROLLER_STATUS = ("moe_controller", "cem_planner")
 """Beginnings of the names of the `/diagnostics` statuses that the summary quotes."""
+PLAN_PARTS = ("plan", "nn", "cem", "other")
 
 Diagnostics = Mapping[str, Mapping[str, str]]
 """Values by key, by status name, as last received on `/diagnostics`."""
@@ -94,19 +95,39 @@ def summarise(
             "p50": _number(bridge, "state_to_command_p50_ms"),
             "p99": _number(bridge, "state_to_command_p99_ms"),
         },
+        "planner": _planner(controller),
         "simulation_speed": simulation_speed,
         "mean_expert_weights": _mean_weights(record),
         "gate_events": [f"{event.time:.3f} {event.mode}: {event.reason}" for event in record.gate_events],
     }
 
 
-def _values(diagnostics: Diagnostics, beginning: str) -> Mapping[str, str]:
+def _values(diagnostics: Diagnostics, beginning: str | tuple[str, ...]) -> Mapping[str, str]:
     """Join the values of all statuses whose name begins so: a node may publish several."""
     values: dict[str, str] = {}
     for name, status in diagnostics.items():
         if name.lstrip("/").startswith(beginning):
             values.update(status)
     return values
+
+
+def _planner(values: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the planner's statistics; None where no planner ran."""
+    if "plans" not in values:
+        return None
+    return {
+        "backend": values.get("backend"),
+        "plans": _count(values, "plans"),
+        "misses": _count(values, "misses"),
+        "faults": _count(values, "faults"),
+        "samples_used_mean": _number(values, "samples_used_mean"),
+        "transfers": _count(values, "transfers"),
+        "driver": values.get("driver"),
+        **{
+            f"{part}_ms": {f"p{percent}": _number(values, f"{part}_ms_p{percent}") for percent in (50, 95, 99)}
+            for part in PLAN_PARTS
+        },
+    }
 
 
 def _number(values: Mapping[str, str], key: str) -> float | None:
@@ -162,7 +183,8 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
         ("EE targets", f"{targets['reached']} of {targets['scored']} reached" if targets["scored"] else "-"),
         ("velocity error", f"{_show(velocity['linear_m_s'], 'm/s')}, {_show(velocity['yaw_rad_s'], 'rad/s')} (RMS)"),
         ("played", _show(summary["duration_s"], "s", 1)),
-        ("policy", f"{_show(summary['policy_rate_hz'], 'Hz', 1)}, {summary['deadline_misses']} deadlines missed"),
+        ("controller", f"{_show(summary['policy_rate_hz'], 'Hz', 1)}, {summary['deadline_misses']} deadlines missed"),
+        *_planner_rows(summary.get("planner")),
         ("state to command", f"p50 {_show(latency['p50'], 'ms')}, p99 {_show(latency['p99'], 'ms')}"),
         ("simulation speed", _show(summary["simulation_speed"], "x real time")),
         ("gate", "\n".join(summary["gate_events"]) or "-"),
@@ -170,6 +192,18 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
     for name, text in rows:
         table.add_row(name, text)
     (console or Console()).print(table)
+
+
+def _planner_rows(planner: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if planner is None:
+        return []
+    times = ", ".join(f"{name} {_show(value, 'ms')}" for name, value in planner["plan_ms"].items())
+    split = ", ".join(f"{part} {_show(planner[f'{part}_ms']['p50'], 'ms')}" for part in PLAN_PARTS[1:])
+    used = _show(planner["samples_used_mean"], "samples", 0)
+    return [
+        ("plans", f"{planner['plans']} ({planner['backend']}), {planner['misses']} late, {planner['faults']} failed"),
+        ("plan time", f"{times} ({split}), {used}"),
+    ]
 
 
 def _show(value: float | None, unit: str, digits: int = 2) -> str:
