@@ -29,12 +29,9 @@ class ArmKinematics:
         self._base = _transform(base.xyz, base.rpy)
         self._joints = [_transform(links[name].xyz, links[name].rpy) for name in ARM_JOINT_NAMES]
         self._tool = _transform(tool.xyz, tool.rpy)
-        self._read_lengths()
-
-    @property
-    def shoulder(self) -> Array:
+        self.shoulder: Array = (self._base @ np.array([0.0, 0.0, SHOULDER_HEIGHT, 1.0]))[:3]
         """Position of joint 2 in `base_link`, m, shape (3,): the centre of the workspace."""
-        return (self._base @ np.array([0.0, 0.0, SHOULDER_HEIGHT, 1.0]))[:3]
+        self._read_lengths()
 
     def ee_transform(self, arm_positions: Array) -> Array:
         """Return homogeneous transforms `base_link` <- `ee_link`.
@@ -46,13 +43,14 @@ class ArmKinematics:
             shape (..., 4, 4), translations in m.
         """
         q = np.asarray(arm_positions, dtype=np.float64)
-        pose = np.broadcast_to(self._base, (*q.shape[:-1], 4, 4))
-        for index, offset in enumerate(self._joints):
-            turn = np.zeros((*q.shape[:-1], 4, 4))
-            c, s = np.cos(q[..., index]), np.sin(q[..., index])
-            turn[..., 0, 0], turn[..., 0, 1], turn[..., 1, 0], turn[..., 1, 1] = c, -s, s, c
-            turn[..., 2, 2] = turn[..., 3, 3] = 1.0
-            pose = pose @ offset @ turn
+        joints = np.moveaxis(q, -1, 0)  # first, so that what belongs to a joint lies together
+        c, s = np.cos(joints), np.sin(joints)
+        turn = np.zeros((*joints.shape, 4, 4))
+        turn[..., 0, 0], turn[..., 0, 1], turn[..., 1, 0], turn[..., 1, 1] = c, -s, s, c
+        turn[..., 2, 2] = turn[..., 3, 3] = 1.0
+        pose = self._base
+        for offset, one in zip(self._joints, turn, strict=True):
+            pose = pose @ offset @ one
         return pose @ self._tool
 
     def ee_position(self, arm_positions: Array) -> Array:
@@ -76,14 +74,14 @@ class ArmKinematics:
             rad, shape (..., 6), canonical order, within the joint ranges; and whether the pose is reached, shape (...).
         """
         base = self._base[:3, :3]
-        end = np.einsum("ij,...jk->...ik", base.T, rotation)  # the end-effector's axes in the arm's base frame
+        end = base.T @ rotation  # the end-effector's axes in the arm's base frame
         wrist = (position - self._base[:3, 3]) @ base - self._wrist_to_ee * end[..., 2] - self._shoulder_offset
-        x, y, z = np.moveaxis(wrist, -1, 0)
+        x, y, z = wrist[..., 0], wrist[..., 1], wrist[..., 2]
         turn = np.arctan2(y, x)
         flat = np.hypot(x, y)
         # the two links in their plane: elevations e2 of the upper arm and e3 of the forearm's frame
         cosine = (flat**2 + z**2 - self._upper**2 - self._fore**2) / (2.0 * self._upper * self._fore)
-        bend = -np.arccos(np.clip(cosine, -1.0, 1.0))
+        bend = -np.arccos(cosine.clip(-1.0, 1.0))
         e2 = np.arctan2(z, flat) - np.arctan2(self._fore * np.sin(bend), self._upper + self._fore * np.cos(bend))
         e3 = e2 + bend - self._fore_angle
         second, third = _wrap(-e2 - self._zero2), _wrap(e2 - e3 - self._zero3)
@@ -104,9 +102,11 @@ class ArmKinematics:
             np.arctan2(m[..., 1, 0], m[..., 0, 0]),
             np.arctan2(flip * m[..., 2, 1], -flip * m[..., 2, 0]),
         )
-        joints = np.stack([turn, second, third, fourth, fifth, sixth], axis=-1)
-        limited = np.clip(joints, self._lower, self._upper_limit)
-        reached = (np.abs(cosine) <= 1.0) & np.all(np.abs(joints - limited) < 1e-9, axis=-1)
+        joints = np.empty((*turn.shape, 6))
+        for index, angle in enumerate((turn, second, third, fourth, fifth, sixth)):
+            joints[..., index] = angle
+        limited = joints.clip(self._lower, self._upper_limit)
+        reached = (np.abs(cosine) <= 1.0) & (np.abs(joints - limited) < 1e-9).all(axis=-1)
         return limited, reached
 
     def _read_lengths(self) -> None:
@@ -124,12 +124,12 @@ class ArmKinematics:
 
 def _forearm_axes(turn: Array, elevation: Array) -> Array:
     """Return the axes in which joints 4, 5, 6 turn about z, y, z, in the arm's base frame, shape (..., 3, 3)."""
-    zero = np.zeros_like(turn)
     ct, st, ce, se = np.cos(turn), np.sin(turn), np.cos(elevation), np.sin(elevation)
-    forward = np.stack([ct * ce, st * ce, se], axis=-1)  # x of frame 3
-    along = np.stack([-ct * se, -st * se, ce], axis=-1)  # -y of frame 3: the direction of joint 4's axis
-    side = np.stack([-st, ct, zero], axis=-1)
-    return np.stack([forward, side, along], axis=-1)
+    axes = np.zeros((*turn.shape, 3, 3))
+    axes[..., 0, 0], axes[..., 1, 0], axes[..., 2, 0] = ct * ce, st * ce, se  # forward: x of frame 3
+    axes[..., 0, 1], axes[..., 1, 1] = -st, ct  # to the side
+    axes[..., 0, 2], axes[..., 1, 2], axes[..., 2, 2] = -ct * se, -st * se, ce  # along joint 4's axis: -y of frame 3
+    return axes
 
 
 def _wrap(angle: Array) -> Array:

@@ -88,15 +88,19 @@ class ApproachRule:
             target: m in base_link, shape (..., 3), finite.
         """
         region = self.region
-        x, y, z = np.moveaxis(target - self.shoulder, -1, 0)
+        offset = target - self.shoulder
+        x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
         flat = np.hypot(x, y)
         radius, azimuth, elevation = np.hypot(flat, z), np.arctan2(y, x), np.arctan2(z, flat)
-        clamped_radius = np.clip(radius, *region.radius)
-        clamped_azimuth = np.clip(azimuth, *region.azimuth)
-        clamped_elevation = np.clip(elevation, *region.elevation)
+        clamped_radius = radius.clip(*region.radius)
+        clamped_azimuth = azimuth.clip(*region.azimuth)
+        clamped_elevation = elevation.clip(*region.elevation)
         inside = (clamped_radius == radius) & (clamped_azimuth == azimuth) & (clamped_elevation == elevation)
         clamped = from_spherical(clamped_radius, clamped_azimuth, clamped_elevation, self.shoulder)
         shown = np.where(inside[..., None], target, clamped)
+        in_box = in_trunk_box(shown)
+        if not in_box.any():
+            return shown
         lift = TRUNK_BOX_HIGH[2] - self.shoulder[2]
         lifted_flat = np.maximum(np.hypot(*np.moveaxis(shown[..., :2] - self.shoulder[:2], -1, 0)),
                                  np.sqrt(max(region.radius[0] ** 2 - lift**2, 0.0)))  # fmt: skip
@@ -108,7 +112,7 @@ class ApproachRule:
             ],
             axis=-1,
         )
-        return np.where(in_trunk_box(shown)[..., None], lifted, shown)
+        return np.where(in_box[..., None], lifted, shown)
 
     def step(self, target: Array, walking: Bools) -> Approach:
         """Say how the base moves; `project` says where the policy is told the target is.
@@ -118,22 +122,21 @@ class ApproachRule:
             walking: what the last step returned, shape (...); False at first.
         """
         p = self.params
-        x, y, z = np.moveaxis(target - self.shoulder, -1, 0)
+        offset = target - self.shoulder
+        x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
         distance = np.hypot(x, y)
         azimuth = np.arctan2(y, x)
         standoff = self._standoff(z)
-        walking = np.where(
-            walking, ~self._arrived(target, distance, azimuth, z, standoff), self._out_of_reach(target, distance, z)
-            | (np.abs(azimuth) > p.start_azimuth)
-        )  # fmt: skip
+        start = self._out_of_reach(target, distance, z, standoff) | (np.abs(azimuth) > p.start_azimuth)
+        walking = np.where(walking, ~self._arrived(target, distance, azimuth, z, standoff), start)
 
         error = distance - standoff
-        speed = np.sign(error) * np.clip(np.abs(p.gain_forward * error), p.min_speed, None)
-        speed = np.clip(speed, -p.max_backward, p.max_forward) * np.maximum(0.0, np.cos(azimuth))
+        speed = np.sign(error) * np.maximum(np.abs(p.gain_forward * error), p.min_speed)
+        speed = speed.clip(-p.max_backward, p.max_forward) * np.maximum(0.0, np.cos(azimuth))
         speed = np.where(np.abs(error) <= p.stop_tolerance, 0.0, speed)
         # a target straight behind always turns the robot left: noise about +-pi must not make it dither
         turn = p.gain_turn * np.where(azimuth < -2.9, azimuth + 2.0 * np.pi, azimuth)
-        turn = np.clip(turn, -p.max_turn, p.max_turn)
+        turn = turn.clip(-p.max_turn, p.max_turn)
         on_the_spot = np.abs(speed) < p.min_speed
         turn = np.where(on_the_spot, np.copysign(np.maximum(np.abs(turn), p.min_turn), turn), turn)
         overhead = distance < p.overhead
@@ -148,19 +151,19 @@ class ApproachRule:
         outer = self.region.radius[1]
         # the ball narrows with height; 0.30 m is where a target at the top of the region is still reached
         reach = 0.9 * np.sqrt(np.maximum(outer**2 - height**2, 0.0))
-        standoff = np.clip(reach, 0.30, self.params.standoff)
+        standoff = reach.clip(0.30, self.params.standoff)
         return np.where(self.shoulder[2] + height < TRUNK_BOX_HIGH[2], self.params.standoff_low, standoff)
 
-    def _out_of_reach(self, target: Array, distance: Array, height: Array) -> Bools:
+    def _out_of_reach(self, target: Array, distance: Array, height: Array, standoff: Array) -> Bools:
         """Whether a standing robot should start, apart from turning."""
         p = self.params
         # targets that no distance brings into reach count only by their stand-off
-        far = np.maximum(np.sqrt(np.maximum(p.start_radius**2 - height**2, 0.0)), self._standoff(height) + 0.08)
+        far = np.maximum(np.sqrt(np.maximum(p.start_radius**2 - height**2, 0.0)), standoff + 0.08)
         highest = self.region.radius[1] * np.sin(self.region.elevation[1])
-        too_steep = np.clip(height, 0.0, highest) / np.tan(p.start_elevation)
+        too_steep = height.clip(0.0, highest) / np.tan(p.start_elevation)
         near = np.maximum(np.sqrt(np.maximum(p.start_near_radius**2 - height**2, 0.0)), too_steep)
-        margin = np.array([p.low_margin] * 3)
-        beside_trunk = np.all((target > TRUNK_BOX_LOW + margin) & (target < TRUNK_BOX_HIGH - margin), axis=-1)
+        margin = p.low_margin
+        beside_trunk = ((target > TRUNK_BOX_LOW + margin) & (target < TRUNK_BOX_HIGH - margin)).all(axis=-1)
         return (distance > far) | (distance < near) | beside_trunk
 
     def _arrived(self, target: Array, distance: Array, azimuth: Array, height: Array, standoff: Array) -> Bools:

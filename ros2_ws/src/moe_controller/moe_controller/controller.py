@@ -120,6 +120,9 @@ class MoeController:
         home = arm.ee_transform(joint_array("stand")[ARM_SLICE])
         self.home = Pose(home[:3, 3], Rotation.from_matrix(home[:3, :3]).as_quat())
         """Pose of ee_link in base_link while the robot stands: the target until one is given."""
+        count = len(self._ahead)
+        at_home = np.tile(self.home.position, (count, 1)), np.tile(self.home.orientation, (count, 1))
+        self._home_targets = _Targets(*at_home, turned=True, fixed_to_robot=True)
         self._timeout = cmd_vel_timeout
         self._goal: EeGoal | None = None
         self._velocity = np.zeros(3)
@@ -139,7 +142,7 @@ class MoeController:
         self._velocity = np.zeros(3)
         self._velocity_stamp = None
         self._velocity_is_new = False
-        self._last_target = self._home_targets()
+        self._last_target = self._home_targets
         self._builder.reset()
 
     # -- goals ---------------------------------------------------------------------------------------------------------
@@ -179,7 +182,7 @@ class MoeController:
         targets = self._targets(state, now)
         velocity, shown = self._motion(targets, now)
         if not executing:
-            targets = self._home_targets()
+            targets = self._home_targets
             velocity, shown = np.zeros(3), self._rule.project(targets.positions)
             self._walking = np.zeros((), dtype=bool)
         rotations = self._shown_rotations(shown, targets)
@@ -225,15 +228,11 @@ class MoeController:
         # where its own target went out, also one that a joint limit cut, the action stays as in training
         self._last_action = np.where(np.abs(position - own) <= 1e-9, self._last_action, action)
 
-    def _home_targets(self) -> _Targets:
-        count = len(self._ahead)
-        return _Targets(np.tile(self.home.position, (count, 1)), np.tile(self.home.orientation, (count, 1)), True, True)
-
     def _targets(self, state: RobotState, now: float) -> _Targets:
         """Return where the goal wants the end effector now and at the observation's preview times."""
         goal = self._goal
         if goal is None:
-            self._last_target = self._home_targets()
+            self._last_target = self._home_targets
             return self._last_target
         if goal.start is None:
             self._goal = goal = EeGoal(goal.trajectory, goal.frame, now)

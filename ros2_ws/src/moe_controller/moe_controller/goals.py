@@ -90,8 +90,11 @@ def single_target(position: ArrayLike, frame: str, base: BaseState | None, orien
 
 def in_base_link(positions: Array, orientations: Array, base: BaseState) -> tuple[Array, Array]:
     """Return positions (n, 3) and quaternions (n, 4) given in `odom` in `base_link`."""
-    turn = Rotation.from_quat(base.orientation).inv()
-    return turn.apply(positions - base.position), (turn * Rotation.from_quat(orientations)).as_quat()
+    turn = Rotation.from_quat(base.orientation).as_matrix()
+    x, y, z, w = (base.orientation / np.linalg.norm(base.orientation)).tolist()
+    # the product of its conjugate with another quaternion, as a matrix
+    conjugate = np.array([[w, z, -y, -x], [-z, w, x, -y], [y, -x, w, -z], [x, y, z, w]])
+    return (positions - base.position) @ turn, orientations @ conjugate.T
 
 
 def finite_velocity(velocity: ArrayLike) -> Array:

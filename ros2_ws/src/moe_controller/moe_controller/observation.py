@@ -51,10 +51,9 @@ class ObservationInputs:
 
     def relative_poses(self, index: NDArray[np.int64]) -> Array:
         """Return targets seen from the present ee_link: position and rot6D, (..., len(index), 9)."""
-        rotation = self.ee[..., None, :3, :3]
-        offset = self.target_position[..., index, :] - self.ee[..., None, :3, 3]
-        position = np.einsum("...ji,...j->...i", rotation, offset)
-        turn = np.einsum("...ji,...jk->...ik", rotation, self.target_rotation[..., index, :, :])
+        rotation = self.ee[..., :3, :3]
+        position = (self.target_position[..., index, :] - self.ee[..., None, :3, 3]) @ rotation
+        turn = np.swapaxes(rotation, -1, -2)[..., None, :, :] @ self.target_rotation[..., index, :, :]
         return np.concatenate([position, turn[..., :2, :].reshape(*turn.shape[:-2], 6)], axis=-1)
 
 
@@ -64,7 +63,7 @@ def projected_gravity(orientation: Array) -> Array:
     Args:
         orientation: x, y, z, w, shape (..., 4), unit length.
     """
-    x, y, z, w = np.moveaxis(np.asarray(orientation), -1, 0)
+    x, y, z, w = (orientation[..., i] for i in range(4))
     return np.stack([2 * (w * y - x * z), -2 * (w * x + y * z), 2 * (x * x + y * y) - 1], axis=-1)
 
 
@@ -83,7 +82,7 @@ def _arm_reference(inputs: ObservationInputs, index: Indices) -> Array:
 
 def _ee_error(inputs: ObservationInputs, index: Indices) -> Array:
     """Position and orientation (the vector part of the turn, sin(angle) * axis) still to go, (..., 6)."""
-    turn = np.einsum("...ji,...jk->...ik", inputs.ee[..., :3, :3], inputs.target_rotation[..., index[0], :, :])
+    turn = np.swapaxes(inputs.ee[..., :3, :3], -1, -2) @ inputs.target_rotation[..., index[0], :, :]
     skew = turn - np.swapaxes(turn, -1, -2)
     vector = 0.5 * np.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], axis=-1)
     return np.concatenate([inputs.relative_poses(index[:1])[..., 0, :3], vector], axis=-1)
@@ -169,6 +168,9 @@ class ObservationBuilder:
         self.times = preview_times(terms)
         """When the target is needed, s ahead of now: the order of T in `ObservationInputs`."""
         self._functions = [self._function(term) for term in terms]
+        sizes = np.array([term.size * term.history for term in terms], dtype=np.int64)
+        self._scale = np.repeat(np.array([term.scale for term in terms], dtype=np.float64), sizes)
+        self._clip = np.repeat(np.array([term.clip for term in terms], dtype=np.float64), sizes)
         self._depth = {i: (term.history - 1) * term.stride + 1 for i, term in enumerate(terms) if term.history > 1}
         self._past: dict[int, Array] = {}
 
@@ -182,7 +184,8 @@ class ObservationBuilder:
             size, function = 6, lambda inputs: _ee_error(inputs, index)
         elif term.name in _TARGET:
             one, target = _TARGET[term.name]
-            size, function = one * len(times), lambda inputs: target(inputs, index, np.array(times))
+            ahead = np.array(times)
+            size, function = one * len(times), lambda inputs: target(inputs, index, ahead)
         else:
             known = ", ".join((*_PLAIN, _ERROR, *_TARGET))
             raise ContractError(f"unknown observation term '{term.name}'; known: {known}")
@@ -206,9 +209,10 @@ class ObservationBuilder:
         """Return the observation, shape (..., size), before the policy's own normaliser. Once per control step."""
         blocks = []
         for i, (term, function) in enumerate(zip(self.terms, self._functions, strict=True)):
-            block = np.clip(function(inputs) * term.scale, -term.clip, term.clip)
+            block = function(inputs)
             blocks.append(self._with_past(i, term, block) if i in self._depth else block)
-        return np.concatenate(blocks, axis=-1).astype(np.float32)
+        scaled = np.concatenate(blocks, axis=-1) * self._scale
+        return scaled.clip(-self._clip, self._clip).astype(np.float32)
 
     def _with_past(self, index: int, term: ObservationTerm, block: Array) -> Array:
         """Push the newest block, shape (..., size), and return the history, (..., history * size), oldest first."""

@@ -63,15 +63,17 @@ def natural_rotation(position: Array, shoulder: Array) -> Array:
     Returns:
         rotation matrices base_link <- ee_link, shape (..., 3, 3); z is the approach direction.
     """
-    x, y, z = np.moveaxis(position - shoulder, -1, 0)
+    offset = position - shoulder
+    x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
     flat = np.hypot(x, y)
     azimuth, radius = np.arctan2(y, x), np.hypot(flat, z)
-    pitch = np.arctan2(z, flat) + 1.9 * np.clip(radius, 0.25, 0.6) - 1.425
+    pitch = np.arctan2(z, flat) + 1.9 * radius.clip(0.25, 0.6) - 1.425
     ca, sa, cp, sp = np.cos(azimuth), np.sin(azimuth), np.cos(pitch), np.sin(pitch)
-    left = np.stack([-sa, ca, np.zeros_like(ca)], axis=-1)
-    up = np.stack([-sp * ca, -sp * sa, cp], axis=-1)
-    forward = np.stack([cp * ca, cp * sa, sp], axis=-1)
-    return np.stack([left, up, forward], axis=-1)
+    axes = np.zeros((*azimuth.shape, 3, 3))
+    axes[..., 0, 0], axes[..., 1, 0] = -sa, ca  # left
+    axes[..., 0, 1], axes[..., 1, 1], axes[..., 2, 1] = -sp * ca, -sp * sa, cp  # up
+    axes[..., 0, 2], axes[..., 1, 2], axes[..., 2, 2] = cp * ca, cp * sa, sp  # forward
+    return axes
 
 
 def sample_poses(
@@ -126,13 +128,15 @@ def reachable_rotation(position: Array, rotation: Array, arm: ArmKinematics, ste
     _, reached = arm.inverse(position, rotation)
     if reached.all():
         return rotation
-    result = np.where(reached[:, None, None], rotation, natural_rotation(position, arm.shoulder))
-    wanted, natural = Rotation.from_matrix(rotation), Rotation.from_matrix(natural_rotation(position, arm.shoulder))
-    turn = (wanted.inv() * natural).as_rotvec()
-    for step in range(1, steps):
-        between = (wanted * Rotation.from_rotvec(turn * (step / steps))).as_matrix()
-        _, good = arm.inverse(position, between)
-        fresh = good & ~reached
-        result[fresh] = between[fresh]
-        reached = reached | good
+    at = np.flatnonzero(~reached)
+    position, wanted = position[at], rotation[at]
+    natural = natural_rotation(position, arm.shoulder)
+    turn = (Rotation.from_matrix(wanted).inv() * Rotation.from_matrix(natural)).as_rotvec()
+    parts = np.arange(1, steps)[:, None, None] / steps
+    turns = Rotation.from_rotvec((parts * turn).reshape(-1, 3)).as_matrix()
+    between = wanted @ turns.reshape(steps - 1, at.size, 3, 3)
+    _, good = arm.inverse(position, between)
+    nearest = between[good.argmax(axis=0), np.arange(at.size)]  # argmax is the first that is reached
+    result = rotation.copy()
+    result[at] = np.where(np.any(good, axis=0)[:, None, None], nearest, natural)
     return result

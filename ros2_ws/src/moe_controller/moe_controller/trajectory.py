@@ -70,6 +70,8 @@ class PoseTrajectory:
             self.orientations = unit_quaternions(quaternions)
         except ValueError as error:
             raise ValueError(f"trajectory: {error}") from None
+        self.turns = bool(np.any(np.abs(self.orientations - IDENTITY) > 1e-9))
+        """Whether it says how `ee_link` is turned. Identity at every point, the messages' default, says nothing."""
         self._slerp = Slerp(self.times, Rotation.from_quat(self.orientations)) if count > 1 else None
 
     @property
@@ -81,11 +83,6 @@ class PoseTrajectory:
     def end(self) -> float:
         """Time of the last point, s."""
         return float(self.times[-1])
-
-    @property
-    def turns(self) -> bool:
-        """Whether it says how `ee_link` is turned. Identity at every point, the messages' default, says nothing."""
-        return bool(np.any(np.abs(self.orientations - IDENTITY) > 1e-9))
 
     def sample(self, time: float) -> Pose:
         """Return the pose at a time, s; outside the trajectory the nearest end."""
