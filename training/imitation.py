@@ -26,6 +26,9 @@ from .world import World
 SMALLEST_SHARE = 0.05
 """What a taught router leaves to the expert that a phase does not ask for: surer, it would hardly learn any more."""
 
+DRIVING_TIME = 1.0
+"""s, on the average, that one draw of random shares drives a robot."""
+
 
 class Teacher(ABC):
     """Says in each control step what drives the robots and what is to be learnt."""
@@ -105,27 +108,37 @@ class SpecialistTeacher(ActionTeacher):
 class RoutingTeacher(Teacher):
     """The shares that the modes give the experts: one expert alone in its own phase, both in the phase of both.
 
-    A router with one group for all joints gets the mean of the shares of legs and arm.
+    A router with one group for all joints gets the mean of the shares of legs and arm. Meanwhile random shares drive
+    the robots: under the right ones a router learns to read from the motion who drives, and leaves it at that.
     """
 
     def __init__(self, env: Go2PiperEnv, actor: ActorCriticMoE) -> None:
         self.env, self.actor = env, actor
+        self._driving = torch.rand(env.num_envs, actor.router.num_groups)
 
     @torch.no_grad()
     def lesson(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the action of the experts so blended, (N, 18), and the weights, (N, G, 2)."""
-        base = torch.from_numpy(np.clip(self.env.base_weights, SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)).float()
-        if self.actor.router.num_groups == 1:
-            base = base.mean(dim=1, keepdim=True)
-        weights = torch.stack([base, 1.0 - base], dim=-1)
+        """Return the action of the experts at random shares, (N, 18), and the weights to learn, (N, G, 2)."""
+        renewed = torch.rand(self.env.num_envs, 1) < self.env.config.control_period / DRIVING_TIME
+        self._driving = torch.where(renewed, torch.rand(self._driving.shape), self._driving)
         policy = self.env.get_observations()["policy"]
         actions = torch.stack([expert(policy) for expert in self.actor.experts.values()], dim=1)
-        return blend(weights, actions), weights
+        return blend(_weights(self._driving), actions), self.weights()
+
+    def weights(self) -> torch.Tensor:
+        """Return what the modes ask for, (N, G, 2)."""
+        base = torch.from_numpy(np.clip(self.env.base_weights, SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)).float()
+        return _weights(base.mean(dim=1, keepdim=True) if self.actor.router.num_groups == 1 else base)
 
     def loss(self, actor: ActorCriticMoE, obs: TensorDict, wanted: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy of the router's weights."""
         weights = actor.get_moe_weights(obs).clamp_min(1e-6)
         return -(wanted * weights.log()).sum(dim=-1).mean()
+
+
+def _weights(base: torch.Tensor) -> torch.Tensor:
+    """Return the weights of two experts, (N, G, 2), from the first one's shares, (N, G)."""
+    return torch.stack([base, 1.0 - base], dim=-1)
 
 
 def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> float:
