@@ -91,7 +91,7 @@ def step(
         params: times; None for the defaults.
     """
     p = params or HandoverParams()
-    since = state.rest_since
+    since = state.rest_since if state.driver is not Driver.WALK else None  # rest between two steps is none
     if not inputs.at_rest or (since is not None and inputs.now < since):  # time went back: another run
         since = None
     if inputs.at_rest and since is None:
