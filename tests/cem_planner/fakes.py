@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -64,7 +64,7 @@ class FakePlanning:
         if not self.broken:
             self.newest = Made(held_plan(self.plan(job.problem), job.stamp), job)
 
-    def diagnostics(self) -> Mapping[str, str]:
+    def diagnostics(self) -> dict[str, str]:
         """Nothing to tell."""
         return {}
 

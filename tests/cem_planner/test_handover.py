@@ -97,7 +97,7 @@ def test_the_planner_never_drives_without_plan_stance_and_rest(
                 assert rest >= HandoverParams().still_time if entered else block.stance_kept
 
 
-# -- what is sent ----------------------------------------------------------------------------------------------------------
+# -- what is sent -----------------------------------------------------------------------------------------------------
 
 joints = st.lists(st.floats(-10.0, 10.0), min_size=18, max_size=18).map(np.array)
 

@@ -66,7 +66,7 @@ def test_inline_plans_are_repeatable() -> None:
             planning.submit(job(stamp=0.02 * index))
         assert planning.newest is not None
         results.append(planning.newest.plan.knots)
-    np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 def test_a_fault_keeps_the_plan_before_and_is_counted() -> None:

@@ -38,8 +38,8 @@ TRANSITIONS = {
 class FakeRobot:
     """Create it after `rclpy.init`, give it the controller's process, and call `close` at the end."""
 
-    def __init__(self, controller: subprocess.Popen[str], namespace: str = "") -> None:
-        self._controller = controller
+    def __init__(self, process: subprocess.Popen[str], namespace: str = "", controller: str = "moe_controller") -> None:
+        self._controller = process
         self._node = rclpy.create_node("fake_robot", namespace=namespace)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
@@ -57,10 +57,14 @@ class FakeRobot:
         node.create_subscription(JointState, "joint_commands", self.commands.append, 100)
         node.create_subscription(Float64MultiArray, "moe/expert_weights", self.weights.append, 100)
         node.create_subscription(DiagnosticArray, "diagnostics", self._on_diagnostics, 10)
-        self._get_state = node.create_client(GetState, "moe_controller/get_state")
-        self._list_parameters = node.create_client(ListParameters, "moe_controller/list_parameters")
-        self._get_parameters = node.create_client(GetParameters, "moe_controller/get_parameters")
-        self._change_state = node.create_client(ChangeState, "moe_controller/change_state")
+        self._get_state = node.create_client(GetState, f"{controller}/get_state")
+        self._list_parameters = node.create_client(ListParameters, f"{controller}/list_parameters")
+        self._get_parameters = node.create_client(GetParameters, f"{controller}/get_parameters")
+        self._change_state = node.create_client(ChangeState, f"{controller}/change_state")
+
+    def listen(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
+        """Subscribe to another topic."""
+        self._node.create_subscription(kind, topic, callback, 100)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
