@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from cem_planner.cem import knot_box, sigma_floor
+from cem_planner.cem import CemUpdate, knot_box, sigma_floor, update
 from cem_planner.costs import TERM, Weights
 from cem_planner.plan import Plan, PlanFault
 from cem_planner.planner import DurationEstimate, Planner
@@ -96,6 +97,32 @@ def test_plans_stay_in_the_box(kind: str) -> None:
     for plan in _run(Planner(settings, bowl), 40):
         for knots in (plan.knots, plan.best, plan.mean):
             assert (knots >= lower).all() and (knots <= upper).all()
+
+
+def test_a_shifted_plan_stays_in_the_box() -> None:
+    """A cubic spline swings out of the box between knots at its borders."""
+
+    class Knowing(Bowl):
+        def goal_error(self, problem: Problem, knots: np.ndarray) -> float:
+            assert (knots >= lower).all() and (knots <= upper).all()
+            return 1.0
+
+    settings = PlannerSettings(spline="cubic", num_elites=1)
+    lower, upper = knot_box(settings)
+    corners = np.stack([lower, upper, upper, lower])
+    bowl = Knowing()
+    bowl.target = corners
+    planner = Planner(settings, bowl)
+    np.testing.assert_allclose(planner.plan(problem(), 0.0, prior=corners).mean, corners, atol=1e-6)
+    planner.plan(problem(), 0.08)
+
+
+def test_the_best_sample_can_be_returned_instead_of_the_mean() -> None:
+    best, mean = (_run(Planner(PlannerSettings(returned=which), Bowl()), 3)[-1] for which in ("best", "mean"))
+    np.testing.assert_array_equal(best.knots, best.best)
+    np.testing.assert_array_equal(mean.knots, mean.mean)
+    np.testing.assert_array_equal(best.mean, mean.mean)
+    assert not np.array_equal(best.knots, mean.knots)
 
 
 def test_sigma_narrows_near_the_goal_and_opens_again_when_the_goal_moves() -> None:
@@ -216,6 +243,14 @@ def test_a_share_of_the_samples_is_drawn_around_the_prior() -> None:
     assert near[:100].sum() == pytest.approx(0.2 * 100, abs=2)  # in the first chunk as well
 
 
+def test_a_prior_outside_of_the_box_is_taken_at_its_border() -> None:
+    """Otherwise all samples around it would be the same corner of the box."""
+    bowl = Bowl()
+    Planner(PlannerSettings(prior_share=0.5), bowl).plan(problem(), 0.0, prior=np.full((4, 12), 1e300))
+    around = np.concatenate(bowl.seen)[4::2]
+    assert len(np.unique(around[:, 0, 6])) > 50
+
+
 @pytest.mark.parametrize("bad", [np.full((4, 12), np.nan), np.full((4, 12), np.inf), np.zeros((3, 12)), np.zeros(12)])
 def test_a_prior_that_cannot_be_used_is_left_out_and_counted(bad: np.ndarray) -> None:
     planner, without = Planner(PlannerSettings(), Bowl()), Planner(PlannerSettings(), Bowl())
@@ -254,6 +289,21 @@ def test_no_chunk_begins_that_would_end_after_the_deadline(deadline: float, chun
     assert plan.missed == (deadline < 0.004)
     if not plan.missed:
         assert clock.now <= begin + deadline
+
+
+def test_the_update_after_the_chunks_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+
+    def slow_update(*arguments: Any) -> CemUpdate:
+        clock.now += 0.003
+        return update(*arguments)
+
+    monkeypatch.setattr("cem_planner.planner.update", slow_update)
+    bowl = Bowl(100, clock, 0.004)
+    planner = Planner(PlannerSettings(), bowl, clock=clock)
+    planner.warm_up(problem())
+    plan = planner.plan(problem(), 0.0, 0.0125)
+    assert plan.samples_used == 200 and not plan.missed
 
 
 @hypothesis_settings(max_examples=30, deadline=None)

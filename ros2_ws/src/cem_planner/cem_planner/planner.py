@@ -194,7 +194,7 @@ class Planner:
         if np.shape(prior) != shape or not np.isfinite(prior).all():
             self.priors_refused += 1
             return None
-        return np.clip(np.asarray(prior, dtype=np.float32), self._lower, self._upper)
+        return np.clip(prior, self._lower, self._upper).astype(np.float32)
 
     def _warm_start(self, problem: Problem, stamp: float) -> tuple[Numbers, Numbers | None, Numbers]:
         """Return mean, best sample of the plan before and sigma, as the spline's beginning moves to the stamp.
@@ -248,7 +248,7 @@ class Planner:
             samples += len(costs)
             whole = len(new.elites) == self.settings.num_elites
             if turn == 0 or whole:
-                result = _better(new, result)
+                result = new  # no worse: the best so far is among its candidates
                 iterations += len(new.elites) > 0
             elif new.best_cost < result.best_cost:  # too few samples to move a mean that is made of more
                 result = CemUpdate(result.mean, result.sigma, new.best_knots, new.best_cost, result.elites)
@@ -297,10 +297,3 @@ class _Search:
         self.result = result
         self.samples = samples
         self.iterations = iterations
-
-
-def _better(new: CemUpdate, old: CemUpdate) -> CemUpdate:
-    """Return the new update with the best sample of both."""
-    if new.best_cost <= old.best_cost:
-        return new
-    return CemUpdate(new.mean, new.sigma, old.best_knots, old.best_cost, new.elites)
