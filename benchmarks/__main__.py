@@ -1,17 +1,18 @@
-"""Run the benchmarks: `python -m benchmarks [policy] [router] [environment] [closed_loop]`."""
+"""Run the benchmarks: `python -m benchmarks [policy] [router] [environment] [closed_loop] [aot]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import closed_loop, environment, policy, router
+from . import aot, closed_loop, environment, policy, router
 
 BENCHMARKS = {
     "policy": policy.run,
     "router": router.run,
     "environment": environment.run,
     "closed_loop": closed_loop.run,
+    "aot": aot.run,
 }
 
 
