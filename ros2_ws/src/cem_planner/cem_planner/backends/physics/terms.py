@@ -91,9 +91,7 @@ def _margins(feet: Any, com: Any, xp: Any) -> Any:
     return (edge[:, 0] * place[..., 1] - edge[:, 1] * place[..., 0]) / length
 
 
-def total(
-    given: Given, values: dict[str, Any], knots: Any, weights: Any, scale: Any, intact: Any, xp: Any = np
-) -> Any:
+def total(given: Given, values: dict[str, Any], knots: Any, weights: Any, scale: Any, intact: Any, xp: Any = np) -> Any:
     """Return the cost of each rollout, shape (n,), always finite.
 
     Args:
