@@ -110,9 +110,9 @@ class SpecialistTeacher(ActionTeacher):
 class RoutingTeacher(Teacher):
     """The shares that the modes give the experts: one expert alone in its own phase, both in the phase of both.
 
-    A router with one group for all joints gets the mean of the shares of legs and arm, the legs counting a little more:
-    half a gait needs it. Meanwhile random shares drive the robots: under the right ones a router learns to read from the
-    motion who drives, and leaves it at that.
+    A router with one group for all joints gets the mean of the shares of legs and arm, the legs counting a little
+    more: half a gait needs it. Meanwhile random shares drive the robots: under the right ones a router learns to read
+    from the motion who drives, and leaves it at that.
     """
 
     def __init__(self, env: Go2PiperEnv, actor: ActorCriticMoE) -> None:
