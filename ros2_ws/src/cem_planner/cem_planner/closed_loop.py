@@ -1,28 +1,23 @@
 """The planner and its executor on the simulated robot, without ROS, with the plan's latency applied.
 
 Simulated time is all that counts, so that a run is the same on every machine: a plan that starts at t takes effect at
-t + latency, however long it took to compute. `python -m cem_planner.closed_loop --full` gives the figures of
-docs/planner.md.
+t + latency, however long it took to compute. `python -m cem_planner.closed_loop` makes the trials of
+`trials.py`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import mujoco
 import numpy as np
-from go2_piper_description.joints import ARM_SLICE, joint_array
-from go2_piper_description.kinematics import ArmKinematics
-from go2_piper_description.links import EE_LINK, TOOL_LENGTH
 from numpy.typing import NDArray
-from robot_bridge.types import JointTargets, RobotState
-from sim_bridge.mujoco_plant import MujocoOptions, MujocoPlant
+from robot_bridge.types import RobotState
 
 from .backends import Backend
 from .coordinates import NUM_COORDINATES
-from .costs import FALL_HEIGHT, FALL_UP, TRUNK_HALF_SIZES, Weights
+from .costs import FALL_HEIGHT, FALL_UP, Weights
 from .executor import Execution, Executor, ExecutorSettings
 from .ik_prior import IkPrior
 from .lag import LagParameters
@@ -32,109 +27,12 @@ from .planner import Planner
 from .prediction import CommandHistory, predict
 from .problem import Goal, PlanState, Problem
 from .settings import PlannerSettings
-from .stance import NOMINAL_TRUNK, Stance, StanceError, trunk_rotation
+from .stance import Stance, StanceError
+from .standing_plant import Push, StandingPlant, World
 
 Array = NDArray[np.float64]
 
 _EPSILON = 1e-9
-_SETTLE_TIME = 2.0
-"""s of standing before an episode; the loaded robot needs them to sink and spread its feet."""
-_GRIPPER_LINK = "piper_link6"
-
-
-# --- the robot -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Push:
-    """A force on the trunk."""
-
-    force: tuple[float, float, float]
-    """N in `odom`."""
-    start: float
-    """s since the episode's beginning."""
-    duration: float = 0.2
-    """s."""
-
-
-@dataclass(frozen=True)
-class World:
-    """How the simulated robot differs from the planner's idea of it."""
-
-    model_path: str = ""
-    """MJCF of the same robot; empty for the built-in one."""
-    payload: float = 0.0
-    """kg between the finger pads, unknown to the planner."""
-    gain_factor: float = 1.0
-    """Times the gains that are asked for."""
-    friction: float | None = None
-    """Sliding friction of feet and floor; None leaves the model's 0.8."""
-
-
-class StandingPlant(MujocoPlant):
-    """The simulated robot, which begins standing in its stand pose and can be pushed."""
-
-    def __init__(self, world: World | None = None) -> None:
-        self.world = world or World()
-        super().__init__(MujocoOptions(plant_model=self.world.model_path))
-        self._push: Push | None = None
-        if self.world.payload:
-            self._load(self.world.payload)
-        if self.world.friction is not None:
-            self.model.geom_friction[:, 0] = self.world.friction
-        self._ee_site = self.model.site(EE_LINK).id
-
-    @property
-    def stand_targets(self) -> JointTargets:
-        """What makes the robot stand before the planner takes over."""
-        return JointTargets(joint_array("stand"), kp=joint_array("kp"), kd=joint_array("kd"))
-
-    def start(self) -> None:
-        """Stand in the stand pose until the robot has settled; time zero is after that."""
-        mujoco.mj_resetDataKeyframe(self.model, self.data, self.model.key("stand").id)
-        self._pending.clear()
-        self._push = None
-        self._apply(self.stand_targets)
-        self.data.xfrc_applied[:] = 0.0
-        for _ in range(round(_SETTLE_TIME / self.model.opt.timestep)):
-            mujoco.mj_step(self.model, self.data)
-        self.data.time, self._steps = 0.0, 0
-        self._measure()
-
-    def push(self, push: Push | None) -> None:
-        """Have the trunk pushed; None for not."""
-        self._push = push
-
-    def step(self) -> None:
-        """Let `step_period` pass."""
-        push, force = self._push, np.zeros(3)
-        if push is not None and push.start - _EPSILON <= self.time < push.start + push.duration - _EPSILON:
-            force = np.asarray(push.force)
-        self.data.xfrc_applied[self.robot.base_body, :3] = force
-        super().step()
-
-    def ee_pose(self) -> tuple[Array, Array]:
-        """Return the true position, m, shape (3,), and rotation, shape (3, 3), of `ee_link` in `odom`."""
-        site = self._ee_site
-        return self.data.site_xpos[site].copy(), self.data.site_xmat[site].reshape(3, 3).copy()
-
-    def _apply(self, targets: JointTargets) -> None:
-        factor = self.world.gain_factor
-        super()._apply(replace(targets, kp=factor * targets.kp, kd=factor * targets.kd))
-
-    def _load(self, mass: float) -> None:
-        """Add a point mass between the finger pads."""
-        model, body = self.model, self.model.body(_GRIPPER_LINK).id
-        old, place = float(model.body_mass[body]), np.array([0.0, 0.0, TOOL_LENGTH])
-        arm = place - model.body_ipos[body]
-        model.body_mass[body] = old + mass
-        model.body_ipos[body] += arm * mass / (old + mass)
-        # of a point on the gripper's axis; the axes of inertia lie along the link's up to some degrees
-        model.body_inertia[body, :2] += old * mass / (old + mass) * float(arm @ arm)
-        mujoco.mj_setConst(model, self.data)
-
-
-# --- the loop --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -330,8 +228,7 @@ class ClosedLoop:
 
     def _slip(self) -> float:
         stance = self._required_stance()
-        feet = np.array([self.plant.data.site(f"{leg}_foot").xpos for leg in ("FL", "FR", "RL", "RR")])
-        moved = (feet - stance.origin) @ stance.rotation - stance.feet
+        moved = (self.plant.feet() - stance.origin) @ stance.rotation - stance.feet
         return float(np.max(np.linalg.norm(moved[:, :2], axis=1)))
 
 
@@ -389,88 +286,7 @@ class _Record:
         return float(errors[after].max()), recovery
 
 
-# --- goals -----------------------------------------------------------------------------------------------------------
+if __name__ == "__main__":
+    from .trials import main
 
-LIMIT_MARGIN = 0.1
-"""rad that sampled arm joints keep from their limits."""
-LEAST_HEIGHT = 0.10
-"""m above the feet, and of the wrist."""
-TRUNK_MARGIN = 0.10
-"""m that elbow, wrist and end-effector of a goal's arm keep from the trunk."""
-BEYOND_REACH = (0.02, 0.07)
-"""m by which goals that need the trunk lie beyond the stretched arm."""
-
-
-class GoalSampler:
-    """Draws goals for the closed loop: poses that the arm takes from the nominal trunk, or that need the trunk."""
-
-    def __init__(self, seed: int = 0, orientation_weight: float = 0.3) -> None:
-        self._random = np.random.default_rng(seed)
-        self._weight = orientation_weight
-        self._kinematics = ArmKinematics()
-        self._plant = MujocoPlant()
-        self._lower = joint_array("lower")[ARM_SLICE] + LIMIT_MARGIN
-        self._upper = joint_array("upper")[ARM_SLICE] - LIMIT_MARGIN
-
-    def reachable(self, count: int) -> list[Goal]:
-        """Return poses of random arm joints: in front, above the floor, clear of the trunk."""
-        goals: list[Goal] = []
-        while len(goals) < count:
-            joints = self._random.uniform(self._lower, self._upper)
-            if self._clear(np.zeros(6), joints):
-                goals.append(self._goal(np.zeros(6), joints, self._weight))
-        return goals
-
-    def beyond(self, count: int) -> list[Goal]:
-        """Return positions that the arm alone misses by BEYOND_REACH, and that some trunk offset brings within reach.
-
-        The offsets are drawn from three quarters of the planner's box. Their orientation is free.
-        """
-        goals: list[Goal] = []
-        reach = self._reach()
-        box = 0.75 * np.array([0.08, 0.06, 0.06, 0.25, 0.25, 0.3])
-        shoulder = self._kinematics.shoulder + NOMINAL_TRUNK
-        while len(goals) < count:
-            trunk, joints = self._random.uniform(-box, box), self._random.uniform(self._lower, self._upper)
-            goal = self._goal(trunk, joints, 0.0)
-            short = float(np.linalg.norm(goal.position - shoulder)) - reach
-            if BEYOND_REACH[0] <= short <= BEYOND_REACH[1] and self._clear(trunk, joints):
-                goals.append(goal)
-        return goals
-
-    def _reach(self) -> float:
-        """Return the distance of the stretched arm's end from the shoulder, m."""
-        points = self._points(np.zeros(6))
-        return float(
-            np.linalg.norm(points["elbow"] - self._kinematics.shoulder)
-            + np.linalg.norm(points["wrist"] - points["elbow"])
-            + np.linalg.norm(points["ee"] - points["wrist"])
-        )
-
-    def _goal(self, trunk: Array, joints: Array, weight: float) -> Goal:
-        turn, pose = trunk_rotation(trunk), self._kinematics.ee_transform(joints)
-        return Goal(turn @ pose[:3, 3] + trunk[:3] + NOMINAL_TRUNK, turn @ pose[:3, :3], weight)
-
-    def _clear(self, trunk: Array, joints: Array) -> bool:
-        points = self._points(joints)
-        turn = trunk_rotation(trunk)
-        box = np.asarray(TRUNK_HALF_SIZES)
-        for point in points.values():
-            if np.linalg.norm(np.maximum(np.abs(point) - box, 0.0)) < TRUNK_MARGIN:
-                return False
-            if (turn @ point)[2] + trunk[2] + NOMINAL_TRUNK[2] < LEAST_HEIGHT:
-                return False
-        return bool(points["ee"][0] > self._kinematics.shoulder[0])
-
-    def _points(self, joints: Array) -> dict[str, Array]:
-        """Return elbow, wrist and end-effector in `base_link`, m."""
-        model, data = self._plant.model, self._plant.data
-        data.qpos[:] = 0.0
-        data.qpos[3] = 1.0
-        data.qpos[self._plant.robot.joint_qpos[ARM_SLICE]] = joints
-        mujoco.mj_kinematics(model, data)
-        return {
-            "elbow": data.body("piper_link3").xpos.copy(),
-            "wrist": data.body("piper_link4").xpos.copy(),
-            "ee": data.site(EE_LINK).xpos.copy(),
-        }
+    raise SystemExit(main())

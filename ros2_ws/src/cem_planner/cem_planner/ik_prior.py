@@ -5,7 +5,7 @@ median in the reduced planner's trials), since turning the wrist while holding i
 Inverse kinematics knows the answer without obstacles and balance; as one candidate among the samples it cannot hurt,
 and the cost decides.
 
-Several solutions are refined side by side by damped Gauss-Newton steps, one step in each plan, from the arm's present
+Several solutions are refined side by side by Levenberg-Marquardt steps, a few in each plan, from the arm's present
 joints, its closed-form inverse and the other branches of the arm; the best one is offered. Refining ends when nothing
 moves any more, so that a robot at its goal pays nothing.
 """
@@ -46,6 +46,8 @@ _MOST_ROUNDS = 60
 """Of refinement for one goal; after half of them only the best solution is refined."""
 _SHARES: Array = np.array([0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
 """Of the way to the solution that a proposal may go within the horizon."""
+_FIRST_ROUNDS = 4
+"""In each plan at the beginning: what the samples do before a branch is known, they have to undo."""
 _NEW_GOAL = 0.05
 """m and rad by which a goal must move until the branches are tried anew."""
 
@@ -131,8 +133,9 @@ class IkPrior:
         elif _apart(goal, self._goal) > 0.0:
             self._goal = goal
             self._begin(self._found.place)
-        if self._rounds < _MOST_ROUNDS:
-            self._refine(goal)
+        for _ in range(1 if self._rounds >= _MOST_ROUNDS // 2 else _FIRST_ROUNDS):
+            if self._rounds < _MOST_ROUNDS:
+                self._refine(goal)
         way = self._found.place[0] - problem.offset - begin
         reached = (self._share(problem, way) * self._times / self._horizon)[:, None] * way
         most = self._slew * self._times[:, None]
