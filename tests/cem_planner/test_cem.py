@@ -114,6 +114,16 @@ def test_the_update_stays_in_the_box_and_above_the_floor(
     assert found.mean.dtype == found.sigma.dtype == np.float32
 
 
+@pytest.mark.parametrize("elites", range(2, 24))
+def test_elites_at_the_border_have_their_mean_there(elites: int) -> None:
+    """The rounded mean of equal numbers may lie beside them, outside of the box."""
+    settings = PlannerSettings(num_samples=40, num_elites=elites)
+    for border in (LOWER, UPPER):
+        knots = np.tile(border, (40, SETTINGS.num_knots, 1))
+        found = update(knots, np.zeros(40), INSIDE, SIGMA, settings, FLOOR)
+        np.testing.assert_array_equal(found.mean, knots[0])
+
+
 def test_equal_costs_take_the_earlier_samples() -> None:
     found = update(_samples(0), np.zeros(40), INSIDE, SIGMA, SETTINGS, FLOOR)
     assert list(found.elites) == [0, 1, 2, 3, 4]
