@@ -48,6 +48,12 @@ def test_samples_lie_in_the_box(seed: int, spread: float, candidates: int, share
     assert knots.shape == (40, *SHAPE) and knots.dtype == np.float32
 
 
+def test_noise_of_any_layout_in_memory_will_do() -> None:
+    wanted = propose(INSIDE, 30 * SIGMA, _noise(0), INSIDE[None], LOWER, UPPER)
+    other = propose(INSIDE, 30 * SIGMA, np.asfortranarray(_noise(0)), INSIDE[None], LOWER, UPPER)
+    np.testing.assert_array_equal(other, wanted)
+
+
 def test_candidates_come_first_and_unchanged() -> None:
     candidates = INSIDE + np.float32(0.01) * np.arange(3, dtype=np.float32)[:, None, None]
     knots = propose(INSIDE, SIGMA, _noise(0), candidates, LOWER, UPPER)
