@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cem_planner.factory import make_planners
+from cem_planner.settings import PlannerSettings
 from moe_controller.shipped import shipped_model
 
 from tests.support.processes import Processes
@@ -15,10 +17,18 @@ pytest.importorskip("jax")
 pytestmark = pytest.mark.integration
 
 
-def play(processes: Processes, out: Path, controller: str, *options: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the compiled planner: no run has to wait for it."""
+    folder = tmp_path_factory.mktemp("compiled")
+    make_planners(PlannerSettings(), directory=folder)
+    return folder
+
+
+def play(processes: Processes, out: Path, compiled: Path, controller: str, *options: str) -> dict[str, Any]:
     result = processes.run(
         "moe_controller.sim", "--headless", "--lockstep", "--controller", controller, "--seed", "1",
-        "--out", str(out), "--precompiled-dir", str(out / "compiled"), *options,
+        "--out", str(out), "--precompiled-dir", str(compiled), *options,
     )  # fmt: skip
     assert (out / "summary.json").is_file(), result.stdout + result.stderr
     summary = json.loads((out / "summary.json").read_text())
@@ -28,8 +38,8 @@ def play(processes: Processes, out: Path, controller: str, *options: str) -> dic
     return summary
 
 
-def test_cem_reaches_targets(processes: Processes, tmp_path: Path) -> None:
-    summary = play(processes, tmp_path, "cem", "--scenario", "reach", "--duration", "8")
+def test_cem_reaches_targets(processes: Processes, tmp_path: Path, compiled: Path) -> None:
+    summary = play(processes, tmp_path, compiled, "cem", "--scenario", "reach", "--duration", "8")
     assert summary["ee_targets"]["scored"] == 2
     assert summary["settled_median_ee_error_m"] <= 0.005
     planner = summary["planner"]
@@ -39,8 +49,8 @@ def test_cem_reaches_targets(processes: Processes, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path(shipped_model()).is_file(), reason="models/ has no policy yet")
-def test_hybrid_walks_to_a_target_and_reaches_it(processes: Processes, tmp_path: Path) -> None:
-    summary = play(processes, tmp_path, "hybrid", "--scenario", "walk-and-reach", "--duration", "7")
+def test_hybrid_walks_to_a_target_and_reaches_it(processes: Processes, tmp_path: Path, compiled: Path) -> None:
+    summary = play(processes, tmp_path, compiled, "hybrid", "--scenario", "walk-and-reach", "--duration", "7")
     assert summary["ee_targets"]["scored"] >= 1
     assert summary["settled_median_ee_error_m"] <= 0.01
     # to the planner, to walk, to a rest, to the planner

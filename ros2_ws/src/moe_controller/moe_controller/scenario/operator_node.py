@@ -45,8 +45,9 @@ CONTROL_PERIOD_NS = 20_000_000
 """Between the states that the controller answers in lockstep; also the bridge's default."""
 LOCKSTEP_START_NS = 500_000_000
 """Lockstep runs begin to stand up at a multiple of this: enough for the nodes to find each other."""
-START_TIME = 60.0
-"""s of wall time for the bridge and the controller to come up."""
+START_TIME = 180.0
+"""s of wall time for the bridge and the controller to come up: a planner may have to compile first, which on a busy
+machine took 131 s for 6 s of CPU."""
 LOST_TIME = 2.5
 """s of wall time without a new state after which the bridge counts as gone."""
 LOCKSTEP_LOST_TIME = 10.0
