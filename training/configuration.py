@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -47,6 +53,54 @@ def compose_config(name: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
             return plain(compose(name, hydra_arguments(overrides)))
     except HYDRA_ERRORS as error:
         raise ConfigError(one_line(error)) from error
+
+
+def hydra_main(
+    program: str,
+    run: Callable[[DictConfig], None],
+    arguments: Sequence[str],
+    config_path: Path,
+    config_name: str,
+    expected: tuple[type[Exception], ...],
+) -> int:
+    """Let Hydra run something once, or once per job of a multirun.
+
+    Args:
+        program: its name in the help.
+        run: does what one configuration says.
+        arguments: of the command line.
+        config_path: folder of the configurations.
+        config_name: the one that is taken if the arguments do not say another.
+        expected: errors of `run` whose message is for the user.
+
+    Returns:
+        the exit status.
+
+    Raises:
+        what `run` raises, and HYDRA_ERRORS.
+    """
+    failures: list[Exception] = []
+
+    @functools.wraps(run)  # Hydra names the job by its module
+    def job(config: DictConfig) -> None:
+        try:
+            run(config)
+        except expected as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise  # Hydra then says which job it was
+            failures.append(error)
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a traceback
+    before, sys.argv = sys.argv, [program, *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_path), config_name=config_name)(job)()
+    except SystemExit as end:  # --help, or an option that argparse does not know
+        return int(end.code or 0)
+    finally:
+        sys.argv = before
+    if failures:
+        raise failures[0]
+    return 0
 
 
 def one_line(error: BaseException) -> str:

@@ -8,13 +8,11 @@ combination, in runs/evaluate/<date>/<number>; lists in brackets go into one: `m
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -22,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig
 from rich.console import Console
 
-from .configuration import HYDRA_ERRORS, one_line, plain
+from .configuration import HYDRA_ERRORS, hydra_main, one_line, plain
 from .evaluation.cli import EXPECTED as EVALUATION_ERRORS
 from .evaluation.policies import gather
 from .evaluation.run import evaluate
@@ -30,7 +28,7 @@ from .evaluation.settings import Settings
 from .structured import ConfigError
 
 NAME = "evaluate_sweep"
-CONFIG_PATH = str(Path(__file__).parent / "evaluation")
+CONFIG_PATH = Path(__file__).parent / "evaluation"
 """Hydra looks for groups of settings here, and there are none; elsewhere it would take `envs` for one."""
 EXPECTED = (ConfigError, *EVALUATION_ERRORS)
 _HYDRA_CHOICES = ({"override hydra/job_logging": "none"}, {"override hydra/launcher": "joblib"})
@@ -82,33 +80,15 @@ def _list(value: Any) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     ConfigStore.instance().store(NAME, SweepSettings)
-    failures: list[Exception] = []
-
-    def job(config: DictConfig) -> None:
-        try:
-            run_one(config)
-        except EXPECTED as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise  # Hydra then says which job it was
-            failures.append(error)
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a traceback
-    before, sys.argv = sys.argv, [f"training.{NAME}", *(sys.argv[1:] if argv is None else argv)]
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name=NAME)(job)()
-        if failures:
-            raise failures[0]
+        return hydra_main(f"training.{NAME}", run_one, arguments, CONFIG_PATH, NAME, EXPECTED)
     except KeyboardInterrupt:
         print(f"training.{NAME}: interrupted; what is done lies in the output folders", file=sys.stderr)
         return 130
-    except SystemExit as end:  # --help, or an option that argparse does not know
-        return int(end.code or 0)
     except (*EXPECTED, *HYDRA_ERRORS) as error:
         print(f"training.{NAME}: {one_line(error)}", file=sys.stderr)
         return 1
-    finally:
-        sys.argv = before
-    return 0
 
 
 if __name__ == "__main__":

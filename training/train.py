@@ -5,19 +5,16 @@ A stopped run goes on with the same command; `fresh=true` starts over.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from .checkpoint import CheckpointError
-from .configuration import CONFIG_DIR, HYDRA_ERRORS, hydra_arguments, one_line, plain
+from .configuration import CONFIG_DIR, HYDRA_ERRORS, hydra_arguments, hydra_main, one_line, plain
 from .expert_run import train_expert
 from .mixture_run import train_mixture
 from .nan_guard import TrainingDiverged
@@ -57,39 +54,20 @@ def main(argv: list[str] | None = None) -> int:
     arguments = hydra_arguments(sys.argv[1:] if argv is None else argv)
     if rank > 0:
         arguments.append("hydra.output_subdir=null")  # the main process writes the copies of the configuration
-    failures: list[BaseException] = []
-
-    def job(config: DictConfig) -> None:
-        try:
-            _run(config)
-        except (Stopped, OSError, *EXPECTED) as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise  # Hydra then says which job it was
-            failures.append(error)
-
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing a traceback
-    before, sys.argv = sys.argv, ["training.train", *arguments]
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="train")(job)()
-        if failures:
-            raise failures[0]
+        return hydra_main("training.train", _run, arguments, CONFIG_DIR, "train", (Stopped, OSError, *EXPECTED))
     except Stopped as stop:
         print(f"{title}: {stop}; the same command goes on", file=sys.stderr)
         return 130
     except KeyboardInterrupt:
         print(f"{title}: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
-    except SystemExit as end:  # --help, or an option that argparse does not know
-        return int(end.code or 0)
     except EXPECTED as error:
         print(f"{title}: {one_line(error)}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"{title}: cannot use {error.filename or 'a file'} ({error.strerror or error})", file=sys.stderr)
         return 1
-    finally:
-        sys.argv = before
-    return 0
 
 
 if __name__ == "__main__":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import training.evaluation.run as run_module
 from tests.training.models.fixtures import write_expert
-from training.evaluate_sweep import main
+from training.evaluate_sweep import SweepSettings, main
 from training.evaluation.merge import merge
+from training.evaluation.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,12 @@ def test_each_combination_has_a_folder(tmp_path: Path, capsys: pytest.CaptureFix
     assert [data["settings"]["seed"] for data in found] == [77, 78, 77, 78]
     assert all(list(data["results"]) == ["S5", "S2"] for data in found)
     assert "| e | 1 |" in merge([tmp_path / "out" / str(i) for i in (0, 1)])
+
+
+def test_all_settings_of_an_evaluation_are_there_with_the_same_defaults() -> None:
+    here = {field.name: field.default for field in fields(SweepSettings)}
+    there = {field.name: field.default for field in fields(Settings) if field.name != "suites"}
+    assert {name: here.get(name) for name in there} == there
 
 
 @pytest.mark.parametrize(
