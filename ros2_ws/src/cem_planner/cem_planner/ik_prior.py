@@ -120,6 +120,11 @@ class IkPrior:
         self._goal: Goal | None = None
         self._begin(np.zeros((1, NUM_COORDINATES)))
 
+    @property
+    def solution(self) -> Array:
+        """The best solution so far, m and rad, shape (12,)."""
+        return self._found.place[0].copy()
+
     def knots(self, problem: Problem) -> Array:
         """Return a proposal, m and rad, shape (K, 12): straight from the command in force to the best solution.
 
@@ -146,6 +151,8 @@ class IkPrior:
     def _share(self, problem: Problem, way: Array) -> float:
         """Return how much of the way to go within the horizon: fast motion costs, above all of the trunk."""
         goal, weights = problem.goal, self._weights
+        if np.max(np.abs(way / self._scale)) < 0.1:
+            return 1.0  # as good as there: nothing to weigh
         ends = problem.previous_command + problem.offset + _SHARES[:, None] * way
         turn, pose = trunk_rotation(ends), self._arm.ee_transform(ends[:, ARM_SLICE_12])
         place = np.einsum("sij,sj->si", turn, pose[:, :3, 3]) + ends[:, :3] + NOMINAL_TRUNK

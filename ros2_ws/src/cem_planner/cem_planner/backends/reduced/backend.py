@@ -25,7 +25,7 @@ from .model import responses
 
 Array = NDArray[np.float64]
 
-MOST_IN_BLOCK = 128
+MOST_IN_BLOCK = 100
 """Samples computed at once: up to here the intermediate results stay in a core's cache. Blocks in a loop inside of the
 executable took 1.8 ms for 500 samples where one block of 500 took 6.7 and four calls with 125 each 3.3 (CPU time on a
 busy machine)."""
@@ -113,7 +113,7 @@ def chunk_size(num_samples: int) -> int:
 
 
 def _blocks(num_samples: int) -> tuple[int, int]:
-    """Return blocks in a call and samples in a block (4 and 125 of 500)."""
+    """Return blocks in a call and samples in a block (5 and 100 of 500)."""
     in_call = math.ceil(num_samples / math.ceil(num_samples / MOST_IN_CALL))
     blocks = math.ceil(in_call / MOST_IN_BLOCK)
     return blocks, math.ceil(in_call / blocks)
