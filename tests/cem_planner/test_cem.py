@@ -50,7 +50,8 @@ def test_samples_lie_in_the_box(seed: int, spread: float, candidates: int, share
 
 def test_noise_of_any_layout_in_memory_will_do() -> None:
     wanted = propose(INSIDE, 30 * SIGMA, _noise(0), INSIDE[None], LOWER, UPPER)
-    other = propose(INSIDE, 30 * SIGMA, np.asfortranarray(_noise(0)), INSIDE[None], LOWER, UPPER)
+    noise, sigma = np.asfortranarray(_noise(0)), np.asfortranarray(30 * SIGMA)
+    other = propose(INSIDE, sigma, noise, INSIDE[None], LOWER, UPPER)
     np.testing.assert_array_equal(other, wanted)
 
 
