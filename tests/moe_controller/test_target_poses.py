@@ -54,3 +54,15 @@ def test_reachable_orientation_stays_and_another_turns_until_it_is_reached() -> 
     before = (away * Rotation.from_matrix(natural_rotation(positions, ARM.shoulder))).magnitude()
     after = (away * Rotation.from_matrix(turned)).magnitude()
     assert np.mean(after < before - 0.01) > 0.5, "most stop before the natural orientation"
+
+
+def test_natural_orientation_gives_way_in_pitch_where_the_arm_cannot_take_it() -> None:
+    positions = sample_targets(np.random.default_rng(4), 2000, REGION, ARM.shoulder)
+    natural = natural_rotation(positions, ARM.shoulder)
+    _, before = ARM.inverse(positions, natural)
+    shown = reachable_rotation(positions, natural, ARM)
+    _, after = ARM.inverse(positions, shown)
+    assert before.mean() < 0.94 and after.mean() > 0.97
+    np.testing.assert_array_equal(shown[before], natural[before])
+    left = shown[:, :, 0]
+    np.testing.assert_allclose(left, natural[:, :, 0], atol=1e-12)

@@ -259,9 +259,11 @@ class MoeController:
 
     def _shown_rotations(self, positions: Array, targets: _Targets) -> Array:
         """Return orientations that the arm can take at the shown positions, as near to the wanted ones as it gets."""
-        if not targets.turned:
-            return natural_rotation(positions, self._arm.shoulder)
-        return reachable_rotation(positions, Rotation.from_quat(targets.orientations).as_matrix(), self._arm)
+        if targets.turned:
+            wanted = Rotation.from_quat(targets.orientations).as_matrix()
+        else:
+            wanted = natural_rotation(positions, self._arm.shoulder)
+        return reachable_rotation(positions, wanted, self._arm)
 
     def _fresh_velocity(self, now: float) -> Array:
         if self._velocity_is_new:

