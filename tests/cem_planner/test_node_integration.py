@@ -103,9 +103,7 @@ def test_hybrid_publishes_the_policys_weights_too(processes: Processes, start: S
         robot.publish_state(stamp)
 
     robot.wait(lambda: len(robot.commands) >= 5 and robot.weights, "commands and weights", publish)
-    robot.wait(
-        lambda: robot.diagnostics.get("driver") == "back", "a driver: the fake robot's feet bear nothing", publish
-    )
+    robot.wait(lambda: robot.diagnostics.get("driver") == "back", "driver: the feet bear nothing", publish)
     robot.wait(lambda: int(robot.diagnostics.get("plans", "0")) > 2, "plans made in the thread", publish)
     end(processes, process)
 
