@@ -1,7 +1,7 @@
 """The search of one plan as a single JAX function: samples, rollouts, elites and update, without a way back to Python.
 
-The formulas are those of `cem.py` and of `Planner`, and are tested to be equal. Everything that changes between plans is
-an argument; samples, elites, knots, iterations, smoothing and box are constants of the executable.
+The formulas are those of `cem.py` and of `Planner`, and are tested to be equal. Everything that changes between plans
+is an argument; samples, elites, knots, iterations, smoothing and box are constants of the executable.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, LEGS, joint_array
 from go2_piper_description.links import Mount
@@ -26,7 +27,7 @@ from ..settings import PlannerSettings
 from . import BackendError, padded
 from .fused import CostFunction, Found, Search, example_search, search_function
 from .physics import control, terms
-from .physics.given import Given, given
+from .physics.given import FeedForward, Given, given
 from .physics.model import PhysicsOptions, rollout_model
 from .reduced import model as reduced
 
@@ -70,13 +71,11 @@ class MjxBackend:
         if self.chunk < 1:
             raise BackendError(f"mjx: a chunk of {chunk} samples is empty")
         self._settings, self._options, self._mount = settings, options, mount
-        self._gravity = GravityModel(mount)
+        self._feed_forward = FeedForward(GravityModel(mount))
         self._given: tuple[Problem, Given] | None = None
-        cost: CostFunction | None = None
-        if compiled is None or searching is None:
-            cost = function(settings, options, mount)
-        self._compiled = compiled or jax.jit(cost)
-        self._searching = searching or jax.jit(search_function(settings, cost)) if cost is not None else searching
+        self._compiled, self._searching = compiled, searching
+        if compiled is None and searching is None:
+            self._compiled = jax.jit(function(settings, options, mount))
         self.rung = rung
         self.startup_seconds = startup_seconds or time.perf_counter() - begin
 
@@ -85,16 +84,20 @@ class MjxBackend:
     ) -> NDArray[np.floating]:
         """Return the cost of each sample, as `Backend.rollout`; always finite, DIVERGED_COST where one diverged."""
         batch = np.asarray(padded(knots, self.chunk), dtype=np.float32)
+        if self._compiled is None:
+            self._compiled = jax.jit(function(self._settings, self._options, self._mount))
         found, _ = self._compiled(self._facts(problem), weights, batch)
         return np.asarray(found)[: len(knots)]
 
     def search(self, problem: Problem, weights: NDArray[np.float32], start: Search) -> Found:
         """Return what a whole search came to, in one call of one executable."""
+        if self._searching is None:
+            self._searching = jax.jit(plan_function(self._settings, self._options, self._mount))
         return jax.device_get(self._searching(self._facts(problem), weights, start))
 
     def _facts(self, problem: Problem) -> Given:
         if self._given is None or self._given[0] is not problem:
-            self._given = problem, single(given(problem, self._gravity))
+            self._given = problem, single(given(problem, self._feed_forward))
         return self._given[1]
 
 
@@ -151,6 +154,14 @@ def plan_function(
     return search_function(settings, function(settings, options, mount))
 
 
+def model_bytes(settings: PlannerSettings, options: PhysicsOptions | None = None, mount: Mount | None = None) -> bytes:
+    """Return the compiled model, which is a constant of the executables, for their fingerprint."""
+    model = rollout_model(settings, options, mount)
+    buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    return buffer.tobytes()
+
+
 def example_arguments(settings: PlannerSettings, chunk: int | None = None) -> tuple[Any, ...]:
     """Return arguments for `function`: a robot that stands in its nominal pose."""
     knots = np.zeros((chunk or settings.num_samples, settings.num_knots, 12), np.float32)
@@ -170,7 +181,10 @@ def _example_given() -> Given:
     feet = np.array([[0.23, 0.2, 0], [0.23, -0.2, 0], [-0.23, 0.2, 0], [-0.23, -0.2, 0]])
     state = PlanState(_standing(), np.zeros(12))
     return single(
-        given(Problem(state, Goal(np.array([0.5, 0.0, 0.3])), _standing(), np.zeros(12), feet), GravityModel())
+        given(
+            Problem(state, Goal(np.array([0.5, 0.0, 0.3])), _standing(), np.zeros(12), feet),
+            FeedForward(GravityModel()),
+        )
     )
 
 

@@ -21,7 +21,7 @@ from ..problem import Problem
 from ..settings import PlannerSettings
 from . import BackendError
 from .physics import control, terms
-from .physics.given import Given, given
+from .physics.given import FeedForward, Given, given
 from .physics.model import PhysicsOptions, rollout_model
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ class MujocoBackend:
         self._model = rollout_model(settings, self._options, mount)
         self._data = [mujoco.MjData(self._model) for _ in range(threads)]
         self._pool = Rollout(nthread=0 if threads == 1 else threads)
-        self._gravity = GravityModel(mount)
+        self._feed_forward = FeedForward(GravityModel(mount))
         self._basis = control.control_basis(settings, self._options)
         self._scale = costs.rate_scale(settings).astype(np.float64)
         count = len(self._basis)
@@ -101,7 +101,7 @@ class MujocoBackend:
 
     def _facts(self, problem: Problem) -> Given:
         if self._given is None or self._given[0] is not problem:
-            self._given = problem, given(problem, self._gravity)  # the chunks of one plan share it
+            self._given = problem, given(problem, self._feed_forward)  # the chunks of one plan share it
         return self._given[1]
 
     def _simulate(self, facts: Given, knots: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
@@ -121,4 +121,11 @@ class MujocoBackend:
         intact = np.abs(state[:, -1, 0] - end) < 0.5 * self._model.opt.timestep
         every = self._substeps
         # sensors belong to the beginning of their step, states to its end
-        return state[:, every - 1 :: every][:, : self._steps], sensors[:, every::every], intact
+        return _apart(state[:, every - 1 :: every][:, : self._steps]), _apart(sensors[:, every::every]), intact
+
+
+def _apart(values: Array) -> Array:
+    """Return the array with each number of the last axis in memory of its own: sums over that axis then run along
+    samples and steps, and the terms take half the time.
+    """
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, -1, 0)), 0, -1)

@@ -54,7 +54,7 @@ def knot_controls(given: Given, knots: Any, legs: Any, xp: Any = np) -> Any:
     moved = knots + given.offset
     joints = xp.concatenate([legs, moved[..., ARM_SLICE_12]], axis=-1)
     joints = xp.clip(joints, _constant(_LOWER, joints), _constant(_UPPER, joints))
-    torque = given.torque + (knots - given.previous_command) @ given.torque_slope
+    torque = given.torque + (knots - given.torque_at) @ given.torque_slope
     limit = _constant(_TORQUE_FRACTION * _EFFORT, joints)
     return joints + xp.clip(torque, -limit, limit) / _constant(_KP, joints)
 

@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 _STEP = 1e-4
 """m and rad, for differences of the feed-forward torque."""
+_GRID = np.array([0.01] * 3 + [0.05] * 3 + [0.1] * 6)
+"""m and rad; half of it off, the torque is right to 0.05 N m, which moves a joint by less than a milliradian."""
 _MOVES = np.vstack([np.zeros(NUM_COORDINATES), _STEP * np.eye(NUM_COORDINATES)])
 _TIME = 1e-5
 """s, for the rates of leg joints over planted feet."""
@@ -44,31 +46,59 @@ class Given(NamedTuple):
     """Planted, shape (4, 3)."""
     feet_now: Any
     """At the start, shape (4, 3)."""
+    torque_at: Any
+    """Command around which the feed-forward is linear, shape (12,)."""
     torque: Any
-    """Feed-forward at the command in force, shape (18,)."""
+    """Feed-forward there, shape (18,)."""
     torque_slope: Any
     """Its derivatives by the coordinates, shape (12, 18)."""
 
 
-def given(problem: Problem, gravity: GravityModel) -> Given:
-    """Return a problem as arrays of double precision.
+class FeedForward:
+    """The executor's feed-forward as a linear function of the command: exact at rest, right to first order beside it.
 
-    The executor's feed-forward follows the command; here it is taken as linear around the command in force, which is
-    exact at rest and costs 13 evaluations a plan instead of one for each knot.
+    The executor evaluates it at each command; here that would be once for each knot of each sample. It is linear
+    around the command in force, rounded to a grid, so that a robot that stands still needs no evaluation at all, and
+    the result depends on nothing but the problem.
+    """
+
+    def __init__(self, gravity: GravityModel) -> None:
+        self._gravity = gravity
+        self._key: bytes | None = None
+        self._linear: tuple[Array, Array, Array] = (np.zeros(0), np.zeros(0), np.zeros(0))
+
+    def around(self, command: Array, feet: Array) -> tuple[Array, Array, Array]:
+        """Return the command of the linearisation (12,), torques there, N m, (18,), and their derivatives (12, 18).
+
+        Args:
+            command: in force, m and rad, shape (12,).
+            feet: planted, m, shape (4, 3).
+        """
+        point = np.round(command / _GRID) * _GRID
+        key = point.tobytes() + feet.tobytes()
+        if key != self._key:
+            commands = point + _MOVES
+            legs, _ = legs_for(commands, feet)
+            joints = np.concatenate([legs, commands[:, ARM_SLICE_12]], axis=1)
+            turns = trunk_rotation(commands)
+            torques = np.stack([self._gravity.torques(turn, row)[0] for turn, row in zip(turns, joints, strict=True)])
+            self._key, self._linear = key, (point, torques[0], (torques[1:] - torques[0]) / _STEP)
+        return self._linear
+
+
+def given(problem: Problem, feed_forward: FeedForward) -> Given:
+    """Return a problem as arrays of double precision.
 
     Args:
         problem: state, goal and the rest.
-        gravity: the executor's feed-forward.
+        feed_forward: the executor's.
     """
     now = problem.feet if problem.feet_now is None else problem.feet_now
     qpos, qvel = start(problem.state.position, problem.state.velocity, now)
-    command = problem.previous_command
-    torques = _feed_forward(command + _MOVES, problem.feet, gravity)
-    torque, slope = torques[0], (torques[1:] - torques[0]) / _STEP
     goal = problem.goal
     return Given(
-        qpos, qvel, goal.position, goal.rotation, np.asarray(goal.orientation_weight), command, problem.offset,
-        problem.feet, now, torque, slope,
+        qpos, qvel, goal.position, goal.rotation, np.asarray(goal.orientation_weight), problem.previous_command,
+        problem.offset, problem.feet, now, *feed_forward.around(problem.previous_command, problem.feet),
     )  # fmt: skip
 
 
@@ -84,9 +114,8 @@ def start(position: Array, velocity: Array, feet: Array) -> tuple[Array, Array]:
     joints, rates = qpos[7:], qvel[6:]
     qpos[:3] = NOMINAL_TRUNK + position[:3]
     mujoco.mju_mat2Quat(qpos[3:7], trunk_rotation(position).ravel())
-    joints[LEG_SLICE], _ = legs_for(position, feet)
+    (joints[LEG_SLICE], moved), _ = legs_for(np.stack([position, position + _TIME * velocity]), feet)
     joints[ARM_SLICE] = position[ARM_SLICE_12]
-    moved, _ = legs_for(position + _TIME * velocity, feet)
     rates[LEG_SLICE] = (moved - joints[LEG_SLICE]) / _TIME
     rates[ARM_SLICE] = velocity[ARM_SLICE_12]
     qvel[:3] = velocity[:3]
@@ -94,10 +123,3 @@ def start(position: Array, velocity: Array, feet: Array) -> tuple[Array, Array]:
     sr, cr, sp, cp = np.sin(roll), np.cos(roll), np.sin(pitch), np.cos(pitch)
     qvel[3:6] = np.array([[1.0, 0.0, -sp], [0.0, cr, cp * sr], [0.0, -sr, cp * cr]]) @ velocity[3:6]
     return qpos, qvel
-
-
-def _feed_forward(commands: Array, feet: Array, gravity: GravityModel) -> Array:
-    legs, _ = legs_for(commands, feet)
-    joints = np.concatenate([legs, commands[:, ARM_SLICE_12]], axis=1)
-    turns = trunk_rotation(commands)
-    return np.stack([gravity.torques(turn, row)[0] for turn, row in zip(turns, joints, strict=True)])
