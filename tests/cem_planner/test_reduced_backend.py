@@ -18,12 +18,12 @@ from scipy.spatial.transform import Rotation
 
 from .test_stance import FEET
 
-pytest.importorskip("jax")
+jnp = pytest.importorskip("jax.numpy")
 
-from cem_planner.backends import KnowsGoalError
-from cem_planner.backends.reduced import model
-from cem_planner.backends.reduced.backend import ReducedBackend, chunk_size, example_arguments
-from cem_planner.backends.reduced.cost import PROBLEM_SIZE, pack
+from cem_planner.backends import KnowsGoalError  # noqa: E402
+from cem_planner.backends.reduced import model  # noqa: E402
+from cem_planner.backends.reduced.backend import ReducedBackend, chunk_size, example_arguments  # noqa: E402
+from cem_planner.backends.reduced.cost import PROBLEM_SIZE, pack  # noqa: E402
 
 SETTINGS = PlannerSettings(num_samples=40)
 HOME = np.r_[np.zeros(6), joint_array("stand")[ARM_SLICE]]
@@ -77,7 +77,7 @@ def terms(problem: Problem, knots: np.ndarray) -> dict[str, float]:
     place = np.einsum("tij,tj->ti", turn, pose[:, :3, 3]) + trunk
     error = problem.goal.position - place
     trace = np.einsum("tij,ij->t", turn @ pose[:, :3, :3], problem.goal.rotation)
-    columns = tuple(np.asarray(x[:, 6 + i], np.float32) for i in range(6))
+    columns = tuple(jnp.asarray(x[:, 6 + i], jnp.float32) for i in range(6))
     points = model.arm_points(model.arm_shape(), columns)  # tested against MuJoCo in test_reduced_model
     elbow, wrist, ee = (np.stack([np.asarray(c) for c in p], -1) for p in (points.elbow, points.wrist, points.ee))
     moment = np.stack([np.asarray(c) for c in points.moment], -1) / model.arm_shape().total_mass

@@ -124,12 +124,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Progress(console=console, disable=not console.is_terminal) as progress:
         for trial in chosen:
             episodes = run(trial, settings, backend, options, progress)
-            rows.append(summary(trial, episodes))
+            row = summary(trial, episodes)
+            rows.append(row)
             details[trial.name] = [asdict(episode) for episode in episodes]
+            console.print(
+                f"{trial.name}: {row['position_median_mm']:.1f} mm median, {row['falls']} falls", markup=False
+            )
+            if given.out is not None:  # after each, so that an interrupted run leaves what it has
+                given.out.mkdir(parents=True, exist_ok=True)
+                text = json.dumps({"summary": rows, "episodes": details}, indent=1)
+                (given.out / "closed_loop.json").write_text(text)
     Console(file=sys.stdout, width=150 if not sys.stdout.isatty() else None).print(_table(rows))
-    if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "closed_loop.json").write_text(json.dumps({"summary": rows, "episodes": details}, indent=1))
     return 0
 
 

@@ -8,7 +8,9 @@ and the calf's is the leg's length, which has a term. Angles of the legs would d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
 
 import jax.numpy as jnp
 import numpy as np
@@ -96,14 +98,14 @@ def _unpack(problem: JaxArray) -> dict[str, JaxArray]:
 
 def _trajectory(response: Response, given: dict[str, JaxArray], knots: JaxArray, which: range) -> list[JaxArray]:
     """Return the coordinates over time, each of shape (T, n)."""
-    rows = []
+    rows: list[JaxArray] = []
     for i in which:
         free = response.free[:, i, 0] * given["position"][i] + response.free[:, i, 1] * given["velocity"][i]
         begin = free + response.held[:, i] * given["offset"][i]
-        forced = np.asarray(response.forced[:, :, i], np.float32)
+        forced = jnp.asarray(response.forced[:, :, i], jnp.float32)
         # a sum of products, which XLA fuses with what follows; a matrix product it would not
-        moved = sum(forced[:, k, None] * knots[None, :, k, i] for k in range(forced.shape[1]))
-        rows.append(begin.astype(jnp.float32)[:, None] + moved)
+        moved = _sum(forced[:, k, None] * knots[None, :, k, i] for k in range(forced.shape[1]))
+        rows.append(jnp.asarray(begin, jnp.float32)[:, None] + moved)
     return rows
 
 
@@ -121,11 +123,11 @@ def _steps(
     turned = model.rotate(rows, points.ee)
     height = trunk[2] + turned[2]
     goal = given["goal_position"]
-    square = sum((goal[i] - trunk[i] - turned[i]) ** 2 for i in range(3))
+    square = _sum((goal[i] - trunk[i] - turned[i]) ** 2 for i in range(3))
     distance = jnp.sqrt(square + costs.EE_ROUNDING**2) - costs.EE_ROUNDING
     rotation = given["goal_rotation"].reshape(3, 3)
     wanted = [model.rotate_back(rows, (rotation[0, i], rotation[1, i], rotation[2, i])) for i in range(3)]
-    trace = sum(
+    trace = _sum(
         axis[i] * column[i]
         for axis, column in zip((points.x_axis, points.y_axis, points.z_axis), wanted, strict=True)
         for i in range(3)
@@ -139,15 +141,15 @@ def _steps(
     arm = joint_array("stand")[ARM_SLICE]
     lower, upper = joint_array("lower")[ARM_SLICE], joint_array("upper")[ARM_SLICE]
     q = x[ARM_SLICE_12]
-    limits = sum(_outside(q[i], lower[i] + costs.JOINT_MARGIN, upper[i] - costs.JOINT_MARGIN) for i in range(6))
+    limits = _sum(_outside(q[i], lower[i] + costs.JOINT_MARGIN, upper[i] - costs.JOINT_MARGIN) for i in range(6))
     up = rows[2][2]
     running = (
         weighted("base_position", x[0] ** 2 + x[1] ** 2)
         + weighted("base_height", x[2] ** 2)
         + weighted("base_tilt", 1.0 - up)
         + weighted("base_yaw", x[5] ** 2)
-        + weighted("base_velocity", sum(rate**2 for rate in v))
-        + weighted("posture", sum((q[i] - float(arm[i])) ** 2 for i in range(6)))
+        + weighted("base_velocity", _sum(rate**2 for rate in v))
+        + weighted("posture", _sum((q[i] - float(arm[i])) ** 2 for i in range(6)))
         + weighted("joint_limits", limits)
         + weighted("clearance", _clearance(points))
         + weighted("ee_height", costs.ee_height(height, jnp))
@@ -155,6 +157,11 @@ def _steps(
         + weighted("leg_length", _leg_length(given["feet"], rows, trunk))
     )
     return running, end_effector
+
+
+def _sum(terms: Iterable[JaxArray]) -> JaxArray:
+    """Return the sum of arrays; the built-in begins with a number."""
+    return reduce(add, terms)
 
 
 def _outside(value: JaxArray, lower: float, upper: float) -> JaxArray:
@@ -167,7 +174,7 @@ def _clearance(points: model.ArmPoints) -> JaxArray:
     near = costs.CLEARANCE + costs.ARM_RADIUS
     total: JaxArray = jnp.zeros(())
     for point in (points.elbow, points.wrist, middle, points.ee):
-        square = sum(jnp.maximum(jnp.abs(point[i]) - costs.TRUNK_HALF_SIZES[i], 0.0) ** 2 for i in range(3))
+        square = _sum(jnp.maximum(jnp.abs(point[i]) - costs.TRUNK_HALF_SIZES[i], 0.0) ** 2 for i in range(3))
         total = total + costs.hinge(near - jnp.sqrt(square), jnp)
     return total
 

@@ -247,7 +247,8 @@ def arm_points(shape: ArmShape, q: tuple[JaxArray, ...]) -> ArmPoints:
         for i in range(3)
     )
     return ArmPoints(
-        to_base(elbow), to_base(wrist), to_base(ee), *(_constant_rotate(shape.turn, v) for v in (x_axis, y_axis, z6)),
+        to_base(elbow), to_base(wrist), to_base(ee), _constant_rotate(shape.turn, x_axis),
+        _constant_rotate(shape.turn, y_axis), _constant_rotate(shape.turn, z6),
         (moment[0], moment[1], moment[2]),
     )  # fmt: skip
 
