@@ -155,9 +155,9 @@ class IkPrior:
             return 1.0  # as good as there: nothing to weigh
         ends = problem.previous_command + problem.offset + _SHARES[:, None] * way
         turn, pose = trunk_rotation(ends), self._arm.ee_transform(ends[:, ARM_SLICE_12])
-        place = np.einsum("sij,sj->si", turn, pose[:, :3, 3]) + ends[:, :3] + NOMINAL_TRUNK
+        place = (turn @ pose[:, :3, 3:])[..., 0] + ends[:, :3] + NOMINAL_TRUNK
         error = goal.position - place
-        trace = np.einsum("sij,ij->s", turn @ pose[:, :3, :3], goal.rotation)
+        trace = (turn @ pose[:, :3, :3] * goal.rotation).sum(axis=(1, 2))
         left = (
             weights.ee_position * costs.ee_position(error)
             + weights.ee_position_squared * costs.ee_position_squared(error)
@@ -208,7 +208,7 @@ class IkPrior:
         place, _, error, jacobian = self._found
 
         weighted = jacobian * weights[:, None]
-        gradient = _REST_WEIGHTS * (place - self._rest) - np.einsum("sri,sr->si", weighted, error)
+        gradient = _REST_WEIGHTS * (place - self._rest) - (error[:, None] @ weighted)[:, 0]
         hessian = np.swapaxes(jacobian, 1, 2) @ weighted + np.diag(_REST_WEIGHTS)
         hessian = hessian + self._damping[:, None, None] * np.eye(NUM_COORDINATES)
         # what stands at its limit and wants beyond it stays there
@@ -233,7 +233,7 @@ class IkPrior:
         pose, axis, point = self._arm.axes(found[:, ARM_SLICE_12])
         turn = trunk_rotation(found)
         lever = pose[:, :3, 3]
-        position = np.einsum("sij,sj->si", turn, lever)
+        position = (turn @ lever[..., None])[..., 0]
         jacobian = np.zeros((len(found), 6, NUM_COORDINATES))
         jacobian[:, :3, 6:] = turn @ np.swapaxes(np.cross(axis, lever[:, None] - point), 1, 2)
         jacobian[:, 3:, 6:] = turn @ np.swapaxes(axis, 1, 2)
