@@ -1,6 +1,8 @@
 """Rollouts of the full robot with MJX (MuJoCo in JAX): for GPUs. On a CPU a step costs 15 times the C code's.
 
-The model, the commands and the cost are those of the `mujoco` backend in single precision.
+The model, the commands and the cost are those of the `mujoco` backend in single precision; costs agree to 1e-6. Where
+an actuator saturates they differ by about 1 %: the C integrator then leaves the actuator's damping out of its
+derivatives, MJX does not.
 """
 
 from __future__ import annotations
