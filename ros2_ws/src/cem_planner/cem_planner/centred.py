@@ -1,7 +1,7 @@
 """Two planners in a row: a quick one finds the centre, a slow and exact one samples around it.
 
-Meant for the `mujoco` backend around the `reduced` one: tens of rollouts of the full robot are too few to search with,
-but enough to choose among what the reduced model proposes. Has the interface of `Planner`.
+Meant for the `mujoco` backend around the `reduced` one: with a good centre few rollouts of the full robot are enough.
+Has the interface of `Planner`.
 """
 
 from __future__ import annotations

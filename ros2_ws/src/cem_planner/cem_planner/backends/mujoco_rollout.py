@@ -1,7 +1,7 @@
 """Rollouts of the full robot with MuJoCo's C code, on a budget of threads.
 
-A rollout of half a second costs some 0.7 to 1.5 ms of a core: tens of samples, not hundreds. With so few the search
-wants a good centre; around the reduced planner's plan it works, alone it mostly sways (docs/planner.md).
+A rollout of half a second costs 1.2 ms of a slow core: tens of samples in a plan, not hundreds. Around the reduced
+planner's plan 24 are enough (`centred`), alone it takes 64 (`python -m benchmarks.full_physics`).
 """
 
 from __future__ import annotations

@@ -32,12 +32,12 @@ class PhysicsOptions:
     """How rollouts are simulated. Raises SettingsError, in one line, if that cannot work.
 
     Defaults were measured: error of the end-effector after 0.5 s of random commands against the full model at 5 ms,
-    and CPU time; the table is in docs/planner.md.
+    and CPU time (`python -m benchmarks.physics_options`).
     """
 
     substeps: int = 2
-    """Physics steps in each of the planner's time steps. Of 0.02 s they are five times less accurate than of 0.01 s,
-    and not much cheaper: feet chatter, and Newton's method works harder."""
+    """Physics steps in each of the planner's time steps. Steps of 0.02 s halve the price and are five times less
+    exact: MuJoCo softens contacts with the step, and the feet sink."""
     iterations: int = 5
     """Of Newton's method; with 1 the robot sinks through the floor, beyond 3 most steps end earlier by themselves."""
     ls_iterations: int = 8
@@ -45,7 +45,7 @@ class PhysicsOptions:
     integrator: str = "implicitfast"
     """"implicitfast" or "euler", which is less accurate at the same price."""
     dry_friction: bool = False
-    """Of the joints: predicts three times better and costs a quarter more."""
+    """Of the joints: predicts three times better and costs a third more."""
 
     def __post_init__(self) -> None:
         for name in ("substeps", "iterations", "ls_iterations"):
