@@ -10,11 +10,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ifdef ROS_DISTRO
 VENV_OPTIONS := --system-site-packages
 SIM_PACKAGE := .[planner]
-DEV_PACKAGE := .[planner,mjx,train,dev]
+DEV_PACKAGE := .[planner,mjx,real,train,dev]
 else
 VENV_OPTIONS :=
 SIM_PACKAGE := .[ros,planner]
-DEV_PACKAGE := .[ros,planner,mjx,train,dev]
+DEV_PACKAGE := .[ros,planner,mjx,real,train,dev]
 endif
 
 .PHONY: help sim test lint bench

@@ -1,0 +1,1 @@
+"""Emulated hardware that speaks the genuine protocols over one physics."""

@@ -1,0 +1,1 @@
+"""A python-can backend over loopback, for machines without kernel CAN."""

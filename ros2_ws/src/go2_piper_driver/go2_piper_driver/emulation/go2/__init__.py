@@ -1,0 +1,1 @@
+"""The emulated Go2: DDS side of the physics."""

@@ -1,0 +1,1 @@
+"""The emulated Piper: CAN side of the physics."""

@@ -1,0 +1,1 @@
+"""The Piper over CAN, through `piper_sdk`."""
