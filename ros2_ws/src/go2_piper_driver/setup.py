@@ -19,5 +19,8 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=False,
-    entry_points={"console_scripts": []},
+    entry_points={
+        "console_scripts": [],
+        "can.interface": ["loopcan = go2_piper_driver.emulation.can.loopcan:LoopcanBus"],
+    },
 )
