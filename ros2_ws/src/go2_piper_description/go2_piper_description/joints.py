@@ -50,6 +50,8 @@ class Joint:
     """Standing pose, which is also the default pose of every policy (legged_gym's Go2 pose, arm at home)."""
     rest: float
     """Lying pose, from which the robot stands up and to which it sits down (arm folded)."""
+    brace: float = 0.0
+    """Low and wide stance that catches the robot out of a stride; legs only. [T] stops out of 0.8 m/s stay upright."""
 
 
 def _leg(leg: str) -> tuple[Joint, ...]:
@@ -59,9 +61,12 @@ def _leg(leg: str) -> tuple[Joint, ...]:
     gains = {"kp": 60.0, "kd": 1.5}  # [T]
     low, high = (-1.5708, 3.4907) if front else (-0.5236, 4.5379)  # [U]
     return (
-        Joint(f"{leg}_hip_joint", -1.0472, 1.0472, 23.7, 30.1, stand=0.1 * left, rest=0.0, **gains, **passive),
-        Joint(f"{leg}_thigh_joint", low, high, 23.7, 30.1, stand=0.8 if front else 1.0, rest=1.36, **gains, **passive),
-        Joint(f"{leg}_calf_joint", -2.7227, -0.83776, 35.55, 20.07, stand=-1.5, rest=-2.65, **gains, **passive),
+        Joint(f"{leg}_hip_joint", -1.0472, 1.0472, 23.7, 30.1, stand=0.1 * left, rest=0.0, brace=0.25 * left,
+              **gains, **passive),
+        Joint(f"{leg}_thigh_joint", low, high, 23.7, 30.1, stand=0.8 if front else 1.0, rest=1.36,
+              brace=1.1 if front else 1.3, **gains, **passive),
+        Joint(f"{leg}_calf_joint", -2.7227, -0.83776, 35.55, 20.07, stand=-1.5, rest=-2.65, brace=-2.1,
+              **gains, **passive),
     )  # fmt: skip
 
 

@@ -9,10 +9,11 @@ the same outputs, in simulation, on the robot and in tests. It never leads to mo
     HOLD, ACTIVE, STANDING_UP -> SITTING -> PASSIVE   by `sit`, unless the robot walks; for a hot motor or empty battery
     any -> DAMPING, ESTOP            by `damp`, `estop`, or a fault; ESTOP until `reset`, which leads to DAMPING
 
-Faults in ACTIVE. Commands late, malformed or from two publishers: HOLD, which brings the legs to the stand pose; and
-DAMPING once the last good command is `command_damp_after` old. A second publisher alone does not lead to DAMPING: a
-standing robot ignores both, which is safer than to drop it. Robot state late, not finite, tilted, beyond joint limits
-or far too fast: DAMPING. Good commands never bring ACTIVE back; an operator does.
+Faults in ACTIVE. Commands late, malformed or from two publishers: HOLD, which brings calm legs to the stand pose and
+drops walking ones into a low, wide stance, out of which the robot rises again if it may; and DAMPING once the last good
+command is `command_damp_after` old. A second publisher alone does not lead to DAMPING: a standing robot ignores both,
+which is safer than to drop it. Robot state late, not finite, tilted, beyond joint limits or far too fast: DAMPING. Good
+commands never bring ACTIVE back; an operator does.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from .checks import (
 )
 from .gate_params import GateParams
 from .modes import STANDING_MODES, Mode, Request
-from .ramp import STAND_POSE, Ramp, recover_ramp, sit_ramp, stand_ramp
+from .ramp import STAND_POSE, Ramp, brace_ramp, rise_again, settle_ramp, sit_ramp, stand_ramp
 from .types import Array, JointCommand, JointTargets, RobotState
 
 _MAX_ELAPSED = 0.02
@@ -237,17 +238,27 @@ class _Step:
     def _sit(self) -> str | None:
         if self.mode not in (Mode.HOLD, Mode.ACTIVE, Mode.STANDING_UP):
             return f"only from HOLD, ACTIVE or STANDING_UP, the robot is in {self.mode}"
-        # the ramp cannot balance: begun in a fast stride it tips the robot over
-        if self.mode is Mode.ACTIVE and self.now - self.state.moved < self.params.sit_calm_time:
+        # a ramp cannot balance: out of a stride the arm would come home over a robot that is still falling into place
+        if self.mode is Mode.ACTIVE and self._strides():
             return "the legs move: stop the robot first, or damp it"
         self._begin_sitting("requested")
         return None
 
     def _begin_sitting(self, reason: str) -> None:
         assert self.state.targets is not None  # every standing mode has them
-        ramp = sit_ramp(self.now, self.state.targets, self.params.hold_ramp, self.params.sit_duration,
-                        self.params.max_ramp_velocity)  # fmt: skip
+        ramp = sit_ramp(self._stop_ramp(self.state.targets), self.params.sit_duration, self.params.max_ramp_velocity)
         self.enter(Mode.SITTING, reason, ramp=ramp)
+
+    def _strides(self) -> bool:
+        """Return whether a leg joint was fast in the last moments under a controller: frozen legs are soon slow."""
+        driven = self.now if self.state.setpoint is None else self.state.setpoint.received
+        return driven - self.state.moved < self.params.calm_time
+
+    def _stop_ramp(self, start: Array) -> Ramp:
+        """Return the motion that brings the robot to a stand, or out of a stride into the low stance."""
+        if self._strides():
+            return brace_ramp(self.now, start, self.params.brace_ramp)
+        return settle_ramp(self.now, start, self.params.settle_ramp)
 
     def _activate(self) -> str | None:
         if self.mode is not Mode.HOLD:
@@ -301,7 +312,10 @@ class _Step:
                 fault = fault or f"no good command for {self.params.command_hold_after} s"
             if fault is not None:
                 assert self.state.targets is not None
-                ramp = recover_ramp(self.now, self.state.targets, self.params.hold_ramp)
+                ramp = self._stop_ramp(self.state.targets)
+                if self._strides():
+                    ramp = rise_again(ramp, self.params.command_damp_after, self.params.stand_duration,
+                                      self.params.max_ramp_velocity)  # fmt: skip
                 self.enter(Mode.HOLD, fault, ramp=ramp, watch_commands=True)
         elif self.state.watch_commands and self.command_age() > self.params.command_damp_after:
             self.enter(Mode.DAMPING, f"no good command for {self.params.command_damp_after} s")

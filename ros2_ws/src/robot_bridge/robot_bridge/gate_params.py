@@ -36,8 +36,9 @@ class GateParams:
     # what the controller sends
     command_hold_after: float = 0.1
     """s without a good command until HOLD: five control periods. [H] 0.04 to 0.1 s."""
-    command_damp_after: float = 0.5
-    """s without a good command until DAMPING. [A] long enough to get all four feet down (`hold_ramp`)."""
+    command_damp_after: float = 1.5
+    """s without a good command until DAMPING. [T] out of a stride the robot is at rest by then; let down after 0.5 s,
+    one stop in ten ended on its side."""
     command_max_state_age: float = 0.25
     """s; a command computed from an older state counts as bad. [A]"""
     position_margin: float = 0.02
@@ -66,13 +67,16 @@ class GateParams:
     """rad between the stand pose and a leg at the end. [T] the loaded robot sags by up to 0.2."""
     stand_grace: float = 1.0
     """s beyond the ramp to come within the tolerance, then DAMPING. [A]"""
-    sit_calm_time: float = 0.1
-    """s without a leg joint above `stand_max_velocity` before `sit` is taken out of ACTIVE. [T] while the robot walks
-    at 0.3 m/s or more such moments last 0.01 s."""
+    calm_time: float = 0.1
+    """s without a leg joint above `stand_max_velocity` before the legs count as calm: `sit` is taken out of ACTIVE, and
+    a stop goes to the stand pose. [T] while the robot walks at 0.3 m/s or more such moments last 0.01 s."""
     sit_duration: float = 3.0
     """s to sit down and fold the arm. [T]"""
-    hold_ramp: float = 0.4
-    """s in which HOLD or `sit` out of ACTIVE brings the legs to the stand pose, done before `command_damp_after`."""
+    settle_ramp: float = 0.4
+    """s in which HOLD or `sit` out of ACTIVE brings calm legs to the stand pose. [T]"""
+    brace_ramp: float = 0.1
+    """s in which a stop out of a stride takes the legs to the low, wide stance. [T] stops out of 0.5 m/s forward with
+    0.4 s to the stand pose: four of eight on the side; 0.1 s to the low stance: tilt at most 0.2 rad."""
     max_ramp_velocity: float = 2.5
     """rad/s; ramps that start far away take longer. Below the arm's 3 rad/s [J]."""
 

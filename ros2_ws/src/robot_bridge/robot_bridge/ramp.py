@@ -11,6 +11,7 @@ from .types import Array
 
 STAND_POSE = joint_array("stand")
 REST_POSE = joint_array("rest")
+BRACE_POSE = joint_array("brace")
 _PEAK_TO_MEAN = np.pi / 2
 """Peak over mean velocity of the cosine blend."""
 
@@ -59,13 +60,11 @@ def stand_ramp(now: float, measured: Array, duration: float, max_velocity: float
     return make_ramp(now, (measured, risen, STAND_POSE), (0.6 * duration, 0.4 * duration), max_velocity)
 
 
-def sit_ramp(now: float, start: Array, stop_duration: float, duration: float, max_velocity: float) -> Ramp:
-    """Sit down: come to a stand, bring the arm home and fold it over the standing robot, then lower the robot.
+def sit_ramp(stop: Ramp, duration: float, max_velocity: float) -> Ramp:
+    """Sit down: come to a stand by `stop`, bring the arm home and fold it over the robot, then lower the robot.
 
-    The stand comes first and quickly, as the robot may be in mid-stride. Coming home first keeps the folding arm clear
-    of head and trunk wherever it was.
+    Coming home first keeps the folding arm clear of head and trunk wherever it was.
     """
-    stop = recover_ramp(now, start, stop_duration)
     folded = STAND_POSE.copy()
     folded[ARM_SLICE] = REST_POSE[ARM_SLICE]
     poses = (stop.poses[-1], STAND_POSE, folded, REST_POSE)
@@ -73,8 +72,24 @@ def sit_ramp(now: float, start: Array, stop_duration: float, duration: float, ma
     return Ramp(stop.times[:1] + lower.times, stop.poses[:1] + lower.poses)
 
 
-def recover_ramp(now: float, start: Array, duration: float) -> Ramp:
-    """Come to a stand from a stride: the legs go to the stand pose in the given time, the arm stays."""
-    goal = start.copy()
-    goal[LEG_SLICE] = STAND_POSE[LEG_SLICE]
-    return Ramp((now, now + duration), (start, goal))
+def settle_ramp(now: float, start: Array, duration: float) -> Ramp:
+    """Come to a stand with calm legs: they go to the stand pose in the given time, the arm stays."""
+    return Ramp((now, now + duration), (start, _with_legs(start, STAND_POSE)))
+
+
+def brace_ramp(now: float, start: Array, duration: float) -> Ramp:
+    """Come to a stop out of a stride: the legs drop into the low, wide stance that catches the robot, the arm stays."""
+    return Ramp((now, now + duration), (start, _with_legs(start, BRACE_POSE)))
+
+
+def rise_again(brace: Ramp, rest: float, duration: float, max_velocity: float) -> Ramp:
+    """Return `brace` with what follows where the robot may stay up: a rest of `rest` s, then up to the stand pose."""
+    low = brace.poses[-1]
+    up = make_ramp(brace.end + rest, (low, _with_legs(low, STAND_POSE)), (duration,), max_velocity)
+    return Ramp(brace.times + up.times, brace.poses + up.poses)
+
+
+def _with_legs(pose: Array, legs: Array) -> Array:
+    result = pose.copy()
+    result[LEG_SLICE] = legs[LEG_SLICE]
+    return result
