@@ -78,7 +78,7 @@ def test_command_bytes_are_those_of_cyclonedds_and_come_back(data: st.DataObject
     command.bandwidth, command.gpio, command.crc = data.draw(st.tuples(st.integers(0, 65535), _u8, _u32))
     sample = command.serialize()
     assert sample == messages.LowCmd_.__idl__.serialize(command)
-    assert messages.LowCmd_.deserialize(sample) == command
+    assert list(messages.LowCmd_.deserialize(sample).values) == list(wire.cmd_values(command))
 
 
 @given(st.data())
@@ -95,7 +95,7 @@ def test_state_bytes_are_those_of_cyclonedds_and_come_back(data: st.DataObject) 
     state.tick, state.power_v, state.crc = data.draw(st.tuples(_u32, _f32, _u32))
     sample = state.serialize()
     assert sample == messages.LowState_.__idl__.serialize(state)
-    assert messages.LowState_.deserialize(sample) == state
+    assert list(messages.LowState_.deserialize(sample).values) == list(wire.state_values(state))
 
 
 def test_every_field_counts_for_the_checksum_but_its_own() -> None:
@@ -126,7 +126,6 @@ def test_fuzzed_samples_are_refused_in_one_line(data: bytes) -> None:
 @given(st.binary(min_size=1180, max_size=1183))
 def test_any_bytes_of_the_right_length_decode(body: bytes) -> None:
     state = messages.LowState_.deserialize(wire.CDR_HEADER + body[:1176])
-    assert len(state.motor_state) == 20
     wire.crc_of_state(state)  # not-a-number fields included
 
 

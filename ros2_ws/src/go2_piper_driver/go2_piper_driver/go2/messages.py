@@ -74,9 +74,9 @@ class LowCmd_(IdlStruct, typename="unitree_go.msg.dds_.LowCmd_"):
         return wire.pack_cmd(self)
 
     @classmethod
-    def deserialize(cls, data: bytes, *_: Any, **__: Any) -> "LowCmd_":
-        """Return the message of a sample. Raises WireError."""
-        return wire.unpack_cmd(data, cls, MotorCmd_, BmsCmd_)
+    def deserialize(cls, data: bytes, *_: Any, **__: Any) -> wire.Sample:
+        """Return the values of a sample. Raises WireError."""
+        return wire.unpack_cmd(data)
 
 
 @dataclass
@@ -162,9 +162,9 @@ class LowState_(IdlStruct, typename="unitree_go.msg.dds_.LowState_"):
         return wire.pack_state(self)
 
     @classmethod
-    def deserialize(cls, data: bytes, *_: Any, **__: Any) -> "LowState_":
-        """Return the message of a sample. Raises WireError."""
-        return wire.unpack_state(data, cls, IMUState_, MotorState_, BmsState_)
+    def deserialize(cls, data: bytes, *_: Any, **__: Any) -> wire.Sample:
+        """Return the values of a sample. Raises WireError."""
+        return wire.unpack_state(data)
 
 
 @dataclass

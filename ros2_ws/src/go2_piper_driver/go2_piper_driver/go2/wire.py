@@ -1,4 +1,4 @@
-"""Bytes of LowCmd and LowState: CDR for DDS, the C struct for the checksum. For any class with the fields.
+"""Bytes of LowCmd and LowState: CDR for DDS, the C struct for the checksum. For any classes with the fields.
 
 Both layouts hold the same values in the same order and differ in padding only: the C compiler aligns each motor's
 record, CDR aligns single values. The checksum is CRC-32 (polynomial 0x04C11DB7, start 0xFFFFFFFF, most significant
@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import binascii
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 CDR_HEADER = b"\x00\x01\x00\x00"
 """Plain CDR, little endian."""
@@ -28,7 +33,19 @@ class WireError(ValueError):
     """A sample that is no such message, or a message that does not fit; one line."""
 
 
-def _cmd_values(message: Any) -> list[Any]:
+@dataclass
+class Sample:
+    """A received message as the plain sequence of its values: ten times as cheap as objects for every motor."""
+
+    values: tuple[Any, ...]
+    sample_info: Any = None
+    """Set by cyclonedds."""
+
+
+def cmd_values(message: Any) -> Sequence[Any]:
+    """Return all values of a LowCmd, or of a sample of one, in the order of its fields."""
+    if isinstance(message, Sample):
+        return message.values
     values = [*message.head, message.level_flag, message.frame_reserve, *message.sn, *message.version]
     values.append(message.bandwidth)
     for motor in message.motor_cmd:
@@ -38,7 +55,10 @@ def _cmd_values(message: Any) -> list[Any]:
     return values
 
 
-def _state_values(message: Any) -> list[Any]:
+def state_values(message: Any) -> Sequence[Any]:
+    """Return all values of a LowState, or of a sample of one, in the order of its fields."""
+    if isinstance(message, Sample):
+        return message.values
     imu, bms = message.imu_state, message.bms_state
     values = [*message.head, message.level_flag, message.frame_reserve, *message.sn, *message.version]
     values += (message.bandwidth, *imu.quaternion, *imu.gyroscope, *imu.accelerometer, *imu.rpy, imu.temperature)
@@ -53,7 +73,7 @@ def _state_values(message: Any) -> list[Any]:
     return values
 
 
-def _pack(layout: struct.Struct, values: list[Any], what: str) -> bytes:
+def _pack(layout: struct.Struct, values: Sequence[Any], what: str) -> bytes:
     try:
         return layout.pack(*values)
     except (struct.error, OverflowError, TypeError) as error:
@@ -69,38 +89,22 @@ def _unpack(layout: struct.Struct, data: bytes, what: str) -> tuple[Any, ...]:
 
 def pack_cmd(message: Any) -> bytes:
     """Return a LowCmd as a CDR sample. Raises WireError."""
-    return CDR_HEADER + _pack(_CDR_CMD, _cmd_values(message), "LowCmd")
+    return CDR_HEADER + _pack(_CDR_CMD, cmd_values(message), "LowCmd")
 
 
 def pack_state(message: Any) -> bytes:
     """Return a LowState as a CDR sample. Raises WireError."""
-    return CDR_HEADER + _pack(_CDR_STATE, _state_values(message), "LowState")
+    return CDR_HEADER + _pack(_CDR_STATE, state_values(message), "LowState")
 
 
-def unpack_cmd(data: bytes, message: Any, motor: Any, bms: Any) -> Any:
-    """Return the LowCmd of a CDR sample, made of the given classes. Raises WireError."""
-    v = _unpack(_CDR_CMD, data, "LowCmd")
-    motors = [motor(*v[i : i + 6], list(v[i + 6 : i + 9])) for i in range(9, 9 + 9 * _MOTORS, 9)]
-    at = 9 + 9 * _MOTORS
-    return message(
-        list(v[0:2]), v[2], v[3], list(v[4:6]), list(v[6:8]), v[8], motors, bms(v[at], list(v[at + 1 : at + 4])),
-        list(v[at + 4 : at + 44]), list(v[at + 44 : at + 56]), list(v[at + 56 : at + 58]), *v[at + 58 :],
-    )  # fmt: skip
+def unpack_cmd(data: bytes) -> Sample:
+    """Return the values of a CDR sample of LowCmd. Raises WireError."""
+    return Sample(_unpack(_CDR_CMD, data, "LowCmd"))
 
 
-def unpack_state(data: bytes, message: Any, imu: Any, motor: Any, bms: Any) -> Any:
-    """Return the LowState of a CDR sample, made of the given classes. Raises WireError."""
-    v = _unpack(_CDR_STATE, data, "LowState")
-    imu_state = imu(list(v[9:13]), list(v[13:16]), list(v[16:19]), list(v[19:22]), v[22])
-    motors = [motor(*v[i : i + 10], list(v[i + 10 : i + 12])) for i in range(23, 23 + 12 * _MOTORS, 12)]
-    at = 23 + 12 * _MOTORS
-    battery = bms(*v[at : at + 6], list(v[at + 6 : at + 8]), list(v[at + 8 : at + 10]), list(v[at + 10 : at + 25]))
-    at += 25
-    return message(
-        list(v[0:2]), v[2], v[3], list(v[4:6]), list(v[6:8]), v[8], imu_state, motors, battery, list(v[at : at + 4]),
-        list(v[at + 4 : at + 8]), v[at + 8], list(v[at + 9 : at + 49]), *v[at + 49 : at + 55],
-        list(v[at + 55 : at + 59]), *v[at + 59 :],
-    )  # fmt: skip
+def unpack_state(data: bytes) -> Sample:
+    """Return the values of a CDR sample of LowState. Raises WireError."""
+    return Sample(_unpack(_CDR_STATE, data, "LowState"))
 
 
 def crc32(words: bytes) -> int:
@@ -114,10 +118,26 @@ def crc32(words: bytes) -> int:
 
 
 def crc_of_cmd(message: Any) -> int:
-    """Return the checksum that a LowCmd should have. Raises WireError."""
-    return crc32(_pack(_C_CMD, _cmd_values(message), "LowCmd")[:-4])
+    """Return the checksum that a LowCmd, or a sample of one, should have. Raises WireError."""
+    return crc32(_pack(_C_CMD, cmd_values(message), "LowCmd")[:-4])
 
 
 def crc_of_state(message: Any) -> int:
-    """Return the checksum that a LowState should have. Raises WireError."""
-    return crc32(_pack(_C_STATE, _state_values(message), "LowState")[:-4])
+    """Return the checksum that a LowState, or a sample of one, should have. Raises WireError."""
+    return crc32(_pack(_C_STATE, state_values(message), "LowState")[:-4])
+
+
+# Where the fields are among the values. The motors are rows of CMD_ROW or STATE_ROW values from ..._MOTORS on.
+CMD_MOTORS, CMD_ROW = 9, 9
+STATE_QUATERNION, STATE_GYRO, STATE_ACCEL = slice(9, 13), slice(13, 16), slice(16, 19)
+STATE_MOTORS, STATE_ROW = 23, 12
+_AFTER = STATE_MOTORS + STATE_ROW * _MOTORS
+STATE_SOC, STATE_CELLS = _AFTER + 3, slice(_AFTER + 10, _AFTER + 25)
+STATE_FOOT_FORCE, STATE_TICK = slice(_AFTER + 25, _AFTER + 29), _AFTER + 33
+STATE_REMOTE, STATE_VOLTAGE = slice(_AFTER + 34, _AFTER + 74), _AFTER + 78
+CRC = -1
+
+
+def rows(values: Sequence[Any], first: int, width: int) -> NDArray[np.float64]:
+    """Return the motors as an array of shape (20, width), fields in their order."""
+    return np.array(values[first : first + width * _MOTORS], dtype=np.float64).reshape(_MOTORS, width)
