@@ -57,7 +57,12 @@ def untrusted(state: RobotState | None, now: float, params: GateParams) -> str |
 
 
 def body_fault(state: RobotState, params: GateParams) -> str | None:
-    """Return why a standing robot must be damped (tilt, joint limits, velocities), or None. Needs a trusted state."""
+    """Return why a standing robot must be damped (the plant says so, tilt, joint limits, velocities), or None.
+
+    Needs a trusted state.
+    """
+    if state.faults:
+        return "; ".join(state.faults)
     tilt = tilt_of(state.orientation)
     if tilt > params.max_tilt:
         return f"tilt {tilt:.2f} rad (limit {params.max_tilt})"
@@ -73,7 +78,12 @@ def body_fault(state: RobotState, params: GateParams) -> str | None:
 
 
 def wear_fault(state: RobotState, params: GateParams) -> str | None:
-    """Return why the robot should sit down (hot motor, empty battery), or None. Needs a trusted state."""
+    """Return why the robot should sit down (hot motor, empty battery, the plant says so), or None.
+
+    Needs a trusted state.
+    """
+    if state.wear:
+        return "; ".join(state.wear)
     if state.motor_temperature is not None:
         worst = int(np.argmax(state.motor_temperature))
         if state.motor_temperature[worst] > params.max_motor_temperature:

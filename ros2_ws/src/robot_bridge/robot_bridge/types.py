@@ -61,6 +61,10 @@ class RobotState:
     """degrees C, shape (18,); None where not measured."""
     battery_charge: float | None = None
     """0 to 1; None where not measured."""
+    faults: tuple[str, ...] = ()
+    """What the plant itself found wrong and must not be moved with, one short line each: the gate damps."""
+    wear: tuple[str, ...] = ()
+    """What the plant found that the robot should not go on for long with: the gate makes it sit down."""
 
 
 @dataclass(frozen=True)
