@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import can
@@ -71,11 +72,13 @@ def test_another_bit_rate_hears_nothing_and_cannot_send(channel: str, arm: Loopc
 def test_a_channel_that_is_down_fails_on_both_sides_and_comes_back(channel: str, arm: LoopcanEnd) -> None:
     with can.Bus(channel, interface="loopcan") as bus:
         set_channel_down(channel, True)
+        time.sleep(0.02)
         with pytest.raises(can.CanOperationError, match="down"):
             bus.recv(0.1)
         with pytest.raises(can.CanOperationError, match="down"):
             arm.send([FRAME])
         set_channel_down(channel, False)
+        time.sleep(0.02)
         arm.send([FRAME])
         assert bus.recv(1.0) is not None
 

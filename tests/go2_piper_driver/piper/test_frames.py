@@ -117,7 +117,7 @@ def test_mit(position: int, velocity: int, kp: int, kd: int, torque: int) -> Non
 
 @given(u16, u12, u12, u12, u8, st.integers(0, 63))
 def test_a_flipped_bit_of_a_mit_frame_is_seen(p: int, v: int, kp: int, kd: int, t: int, bit: int) -> None:
-    """In the lower half of a byte: the check digit, an exclusive or of bytes cut to four bits, is blind for the rest."""
+    """In the lower half of a byte: the check digit, an exclusive or of bytes cut to four bits, sees no others."""
     data = bytearray(frames.pack_mit(frames.MitFrame(p, v, kp, kd, t)))
     data[bit // 8] ^= 1 << bit % 8
     assert (frames.unpack_mit(bytes(data)) is None) == (bit % 8 < 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 Version = tuple[int, int, int]
 
@@ -61,6 +62,7 @@ def find_firmware(stream: bytes) -> str | None:
     return match.group().decode("ascii") if match else None
 
 
+@lru_cache(maxsize=16)
 def known_firmware(text: str) -> Firmware:
     """Return the firmware of a version text.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import re
 import secrets
@@ -36,8 +37,10 @@ _TOKEN_SIZE = 8
 _FRAME = struct.Struct(">HB8s")
 _NAME = re.compile(r"(\d+)-(\d+)-(\w+)")
 _CHANNEL = re.compile(r"[A-Za-z0-9_.-]{1,32}")
-_REFRESH = 0.25
-_SLICE = 0.1
+_LOOK_PERIOD = 0.005
+"""s between two looks at who is there; the folder's time stamp tells whether that changed."""
+_REREAD_PERIOD = 0.25
+_SLICE = 0.02
 
 
 class LoopcanError(can.CanError):
@@ -79,15 +82,14 @@ class LoopcanEnd:
 
     def __init__(self, channel: str, bitrate: int = 1_000_000, node: str = "host", local_loopback: bool = True) -> None:
         self._folder = channel_folder(channel)
-        self._down = self._folder / "down"
         self._bitrate, self._node, self._local_loopback = int(bitrate), node, local_loopback
         self._token = self._channel_token()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._port: int = self._socket.getsockname()[1]
         self._peers: list[tuple[str, int]] = []
-        self._acknowledged = False
-        self._seen, self._read_at = 0, 0.0
+        self._acknowledged = self._down = False
+        self._stamp, self._read_at, self._looked_at = 0, -math.inf, -math.inf
         self.malformed = 0
         """Datagrams that were no frames of this channel."""
         try:
@@ -112,7 +114,6 @@ class LoopcanEnd:
 
     def _register(self) -> IO[bytes]:
         """Make the file that tells others of this end; the lock goes when the process does."""
-        self._refresh(force=True)
         if len(list(self._folder.iterdir())) > MAX_ENDS + 2:
             raise LoopcanError(f"loopcan: channel {self._folder.name} has {MAX_ENDS} ends already")
         draft = self._folder / f".end-{os.getpid()}-{self._port}"
@@ -120,28 +121,40 @@ class LoopcanEnd:
         fcntl.flock(file, fcntl.LOCK_EX)
         self._path = self._folder / f"{self._port}-{self._bitrate}-{self._node}"
         draft.rename(self._path)
+        self._read_folder()
         return file
 
-    def _refresh(self, force: bool = False) -> None:
-        """Read again who is on the channel where that may have changed."""
-        stamp = self._folder.stat().st_mtime_ns
+    def _look(self) -> None:
+        """Learn who is on the channel and whether it is up, where that may have changed."""
         now = time.monotonic()
-        young = time.time_ns() - stamp < 50_000_000  # a second change may carry the same stamp
-        if not force and not young and stamp == self._seen and now - self._read_at < _REFRESH:
+        if now - self._looked_at < _LOOK_PERIOD:
             return
-        self._seen, self._read_at = stamp, now
-        peers, self._acknowledged = [], False
-        for entry in os.listdir(self._folder):
+        self._looked_at = now
+        stamp = os.stat(self._folder).st_mtime_ns
+        young = time.time_ns() - stamp < 50_000_000  # a second change may carry the same stamp
+        if young or stamp != self._stamp or now - self._read_at > _REREAD_PERIOD:
+            self._stamp, self._read_at = stamp, now
+            self._read_folder()
+
+    def _read_folder(self) -> None:
+        peers, acknowledged = [], False
+        entries = os.listdir(self._folder)
+        for entry in entries:
             match = _NAME.fullmatch(entry)
             if match is None or self._gone(self._folder / entry):
                 continue
             port, bitrate, node = int(match[1]), int(match[2]), match[3]
             if port == self._port or bitrate != self._bitrate:
                 continue
-            self._acknowledged |= node != self._node
+            acknowledged |= node != self._node
             if self._local_loopback or node != self._node:
                 peers.append(("127.0.0.1", port))
-        self._peers = peers
+        self._peers, self._acknowledged, self._down = peers, acknowledged, "down" in entries
+
+    def _check_up(self) -> None:
+        self._look()
+        if self._down:
+            raise can.CanOperationError(f"loopcan: channel {self._folder.name} is down")
 
     @staticmethod
     def _gone(path: Path) -> bool:
@@ -156,9 +169,10 @@ class LoopcanEnd:
             return False
         return True
 
-    def _check_up(self) -> None:
-        if self._down.exists():
-            raise can.CanOperationError(f"loopcan: channel {self._folder.name} is down")
+    def acknowledged(self) -> bool:
+        """Whether another node is on the bus at this bit rate."""
+        self._look()
+        return self._acknowledged
 
     def send(self, frames: Iterable[Frame]) -> None:
         """Send frames to all who hear this end.
@@ -167,7 +181,6 @@ class LoopcanEnd:
             can.CanOperationError: the channel is down, or nobody is there to acknowledge.
         """
         self._check_up()
-        self._refresh()
         if not self._acknowledged:
             raise can.CanOperationError(f"loopcan: nobody acknowledges on channel {self._folder.name}")
         bundle = [_FRAME.pack(can_id, len(data), data) for can_id, data in frames]
