@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .graph.description import SIM_ARGUMENTS, GraphError, sim_graph
+from .graph.description import SIM_ARGUMENTS, GraphError, Node, sim_graph
 from .graph.supervisor import Outcome, Supervisor
 from .scenario.outcome import RECORD_FILE, SUMMARY_FILE
 from .scenario.record import Record
@@ -76,29 +76,31 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
             "speed", "namespace", "backend", "num_samples",
         )
     }  # fmt: skip
-    values["model"] = _existing_file("--model", options.model)
-    values["plant_model"] = _existing_file("--plant-model", options.plant_model)
+    values["model"] = existing_file("--model", options.model)
+    values["plant_model"] = existing_file("--plant-model", options.plant_model)
     values["precompiled_dir"] = str(Path(options.precompiled_dir).resolve()) if options.precompiled_dir else ""
     values["recompile"] = str(options.recompile).lower()
     values["lockstep"] = str(options.lockstep).lower()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     values["headless"] = str(bool(options.headless or not display)).lower()
-    values["out"] = str(_output_folder(options.out))
+    values["out"] = str(output_folder(options.out))
     return values
 
 
-def _existing_file(option: str, path: str) -> str:
+def existing_file(option: str, path: str) -> str:
+    """Return the absolute path of a file, empty for an empty one. Raises UsageError."""
     if path and not Path(path).is_file():
         raise UsageError(f"{option} {path}: no such file")
     return str(Path(path).resolve()) if path else ""
 
 
-def _output_folder(path: str) -> Path:
+def output_folder(path: str) -> Path:
+    """Return the folder of a run, by default one named after the time."""
     return (Path(path) if path else Path("runs") / time.strftime("%Y%m%d-%H%M%S")).resolve()
 
 
-def _prepare(folder: Path) -> None:
-    """Make the folder of the run. Raises UsageError."""
+def prepare(folder: Path) -> None:
+    """Make the folder of a run, without what an earlier one left there. Raises UsageError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,7 +109,8 @@ def _prepare(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _check_domain() -> None:
+def check_domain() -> None:
+    """Refuse a ROS domain that cannot be. Raises UsageError."""
     domain = os.environ.get("ROS_DOMAIN_ID", "0")
     if not domain.isdecimal() or int(domain) > LARGEST_DOMAIN:
         raise UsageError(f"ROS_DOMAIN_ID '{domain}' is not a number from 0 to {LARGEST_DOMAIN}")
@@ -136,6 +139,29 @@ def _render(folder: Path, console: Console) -> None:
         raise UsageError(f"--record: {error}") from error
 
 
+def run_graph(name: str, nodes: Sequence[Node], folder: Path, record: bool, console: Console) -> int:
+    """Run a graph to its end and render its record if asked to; return the exit status.
+
+    Args:
+        name: of the command, for messages.
+        nodes: of the graph.
+        folder: that the run leaves behind.
+        record: render a film.
+        console: to print on.
+    """
+    outcome = Supervisor(nodes, folder).run()
+    _note_failure(folder, outcome)
+    status = outcome.exit_status
+    if record and (folder / RECORD_FILE).is_file() and status < 128:
+        try:
+            _render(folder, console)
+        except UsageError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            status = status or 1
+    console.print(f"{folder}", highlight=False, soft_wrap=True)
+    return status
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -145,25 +171,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     console = Console()
     try:
-        _check_domain()
+        check_domain()
         values = graph_arguments(options)
         nodes = sim_graph(values)
         folder = Path(values["out"])
-        _prepare(folder)
+        prepare(folder)
     except (UsageError, GraphError) as error:
         print(f"sim: {error}", file=sys.stderr)
         return 2
-    outcome = Supervisor(nodes, folder).run()
-    _note_failure(folder, outcome)
-    status = outcome.exit_status
-    if options.record and (folder / RECORD_FILE).is_file() and status < 128:
-        try:
-            _render(folder, console)
-        except UsageError as error:
-            print(f"sim: {error}", file=sys.stderr)
-            status = status or 1
-    console.print(f"{folder}", highlight=False, soft_wrap=True)
-    return status
+    return run_graph("sim", nodes, folder, options.record, console)
 
 
 if __name__ == "__main__":

@@ -111,37 +111,43 @@ def resolve(arguments: Mapping[str, str], declared: tuple[Argument, ...] = SIM_A
     return values
 
 
-class _Values:
-    """Typed access to the values of arguments."""
+class Values:
+    """Typed access to the values of arguments. The methods raise GraphError."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
+        """Return a value as it is."""
         return self._values[name]
 
     def flag(self, name: str) -> bool:
+        """Return whether a value is true."""
         return self._values[name] == "true"
 
     def number(self, name: str) -> float:
+        """Return a number."""
         try:
             return float(self._values[name])
         except ValueError:
             raise GraphError(f"{name} '{self._values[name]}' is not a number") from None
 
     def integer(self, name: str) -> int:
+        """Return a whole number."""
         try:
             return int(self._values[name])
         except ValueError:
             raise GraphError(f"{name} '{self._values[name]}' is not a whole number") from None
 
     def positive(self, name: str) -> float:
+        """Return a number above 0."""
         value = self.not_negative(name)
         if value == 0:
             raise GraphError(f"{name} must be above 0")
         return value
 
     def not_negative(self, name: str) -> float:
+        """Return a finite number of 0 or more."""
         value = self.number(name)
         if not 0 <= value < float("inf"):
             raise GraphError(f"{name} {self._values[name]} must be 0 or more")
@@ -165,15 +171,15 @@ def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
     Raises:
         GraphError: an unknown argument or a value that cannot work.
     """
-    values = _Values(resolve(arguments))
-    nodes = [_bridge(values), _controller(values), _operator(values)]
+    values = Values(resolve(arguments))
+    nodes = [_bridge(values), controller_node(values), operator_node(values)]
     if not values.flag("headless"):
-        nodes += [_viewer(), _rviz(values)]
-    nodes += [_state_publisher(values), _odom_tf()]
+        nodes += [viewer_node(), rviz_node(values)]
+    nodes += [state_publisher_node(values), odom_tf_node()]
     return [replace(node, namespace=values.text("namespace").strip("/")) for node in nodes]
 
 
-def _bridge(values: _Values) -> Node:
+def _bridge(values: Values) -> Node:
     pushes = values.not_negative("pushes")
     options: dict[str, Value] = {
         "plant_model": values.text("plant_model"),
@@ -202,11 +208,12 @@ def _bridge(values: _Values) -> Node:
     )
 
 
-def _controller_name(values: _Values) -> str:
+def _controller_name(values: Values) -> str:
     return PLANNER_NODE if values.text("controller") in PLANNED_CONTROLLERS else CONTROLLER_NODE
 
 
-def _controller(values: _Values) -> Node:
+def controller_node(values: Values) -> Node:
+    """Return the controller."""
     parameters: dict[str, Value] = {
         "model": values.text("model"),
         "lockstep": values.flag("lockstep"),
@@ -225,7 +232,8 @@ def _controller(values: _Values) -> Node:
     return Node(name, name, f"{name}_node", f"{name}.{name}_node", parameters=parameters, required=True)
 
 
-def _operator(values: _Values) -> Node:
+def operator_node(values: Values) -> Node:
+    """Return the operator."""
     parameters: dict[str, Value] = {
         "scenario": values.text("scenario"),
         "seed": values.integer("seed"),
@@ -250,11 +258,13 @@ def _operator(values: _Values) -> Node:
     )
 
 
-def _viewer() -> Node:
+def viewer_node() -> Node:
+    """Return MuJoCo's window."""
     return Node("viewer", "sim_bridge", "viewer_node", "sim_bridge.viewer_node")
 
 
-def _rviz(values: _Values) -> Node:
+def rviz_node(values: Values) -> Node:
+    """Return rviz2."""
     return Node(
         "rviz2",
         "rviz2",
@@ -265,7 +275,8 @@ def _rviz(values: _Values) -> Node:
     )
 
 
-def _state_publisher(values: _Values) -> Node:
+def state_publisher_node(values: Values) -> Node:
+    """Return what publishes the frames of the links."""
     parameters: dict[str, Value] = {
         "robot_description": URDF_PATH.read_text(),
         "use_sim_time": values.flag("use_sim_time"),
@@ -279,5 +290,6 @@ def _state_publisher(values: _Values) -> Node:
     )
 
 
-def _odom_tf() -> Node:
+def odom_tf_node() -> Node:
+    """Return what publishes the frame of the base."""
     return Node("odom_tf", "robot_bridge", "odom_tf_node", "robot_bridge.odom_tf_node", launch_only=True)

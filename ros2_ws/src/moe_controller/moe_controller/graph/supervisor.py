@@ -65,7 +65,8 @@ def node_command(node: Node, parameter_file: Path) -> list[str]:
         parameter_file: yaml file to write; a file keeps the types, which `-p name:=value` guesses.
     """
     parameter_file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(node.parameters)}}))
-    command = [sys.executable, "-m", node.module, "--ros-args", "--params-file", str(parameter_file)]
+    own = [argument for argument in node.arguments if isinstance(argument, str)]
+    command = [sys.executable, "-m", node.module, *own, "--ros-args", "--params-file", str(parameter_file)]
     command += ["-r", f"__node:={node.name}"]
     if node.namespace:
         command += ["-r", f"__ns:=/{node.namespace.strip('/')}"]

@@ -125,7 +125,14 @@ class LocalPlant(HostedDevice):
         self._plant.write(self._targets[1])
 
     def damp(self) -> None:
-        """See `HostedDevice`. The arm holds, with half its gains, the pose it had when the damping began."""
+        """See `HostedDevice`.
+
+        A plant without a `damp` of its own damps its legs, and its arm holds with half its gains the pose it had.
+        """
+        damp = getattr(self._plant, "damp", None)
+        if damp is not None:
+            damp()
+            return
         if self._hold is None:
             position, kp, kd = np.zeros(NUM_JOINTS), np.zeros(NUM_JOINTS), joint_array("kd")
             kd[LEG_SLICE] = DAMPING

@@ -1,0 +1,1 @@
+"""Where the base is, on hardware that does not know it."""
