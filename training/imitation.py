@@ -144,12 +144,12 @@ def _weights(base: torch.Tensor) -> torch.Tensor:
     return torch.stack([base, 1.0 - base], dim=-1)
 
 
-def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> float:
+def clone_kinematics(env: Go2PiperEnv, actor: Any, steps: int) -> list[float]:
     """Let a single expert learn by heart what kinematics does; arguments and result as `regress`."""
     return regress(env, actor, KinematicTeacher(env), steps)
 
 
-def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
+def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> list[float]:
     """Let the experts of a coalition learn to do blended what they did apart; arguments and result as `regress`.
 
     Without that, reinforcement learning finds half a gait to be worse than standing, and the experts forget to walk.
@@ -157,10 +157,10 @@ def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> fl
     return regress(env, actor, SpecialistTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
 
 
-def clone_routing(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> float:
-    """Let the router over frozen experts learn which shares each phase asks for.
+def clone_routing(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> list[float]:
+    """Let the router over frozen experts learn which shares each phase asks for; the loss is a cross-entropy.
 
-    Arguments as `regress`; returns the mean cross-entropy over the last tenth.
+    Arguments and result as `regress`.
     """
     return regress(env, actor, RoutingTeacher(env, actor), steps, own_share=0.5, learning_rate=1e-3)
 
@@ -174,7 +174,7 @@ def regress(
     updates: int = 8,
     learning_rate: float = 2e-3,
     own_share: float = 0.0,
-) -> float:
+) -> list[float]:
     """Let the actor learn what the teacher says, on states that noisy actions visit.
 
     The noise shows the actor states off the teacher's path, with the way back. On a terminal a bar shows how far it is.
@@ -190,7 +190,7 @@ def regress(
         own_share: part of the environments that the actor itself drives after the first quarter.
 
     Returns:
-        the teacher's loss, mean over the last tenth.
+        the teacher's loss, mean over the gradient steps of each control step that had any.
     """
     optimizer = torch.optim.Adam([p for p in actor.parameters() if p.requires_grad], lr=learning_rate)
     obs = env.get_observations()
@@ -211,12 +211,15 @@ def regress(
         obs, *_ = env.step(action + noise * torch.randn(env.num_envs, NUM_JOINTS))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * 0.05 ** (max(step - first, 0) / (steps - first))
-        for _ in range(updates if step >= first else 0):
+        if step < first:
+            continue
+        errors.append(0.0)
+        for _ in range(updates):
             one, other = (kept[int(i)] for i in torch.randint(len(kept), (2,)))
             seen = cast(TensorDict, torch.cat([one[0], other[0]]))
             loss = teacher.loss(actor, seen, torch.cat([one[1], other[1]]))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            errors.append(loss.item())
-    return float(np.mean(errors[-max(1, len(errors) // 10) :]))
+            errors[-1] += loss.item() / updates
+    return errors

@@ -10,6 +10,7 @@ from pathlib import Path
 OURS = (
     "checkpoint.pt",
     "losses*.csv",
+    "warm_start.csv",
     "events.out.tfevents.*",
     "nan_dump.npz",
     "nan_model.pt",

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: `losses.csv` and TensorBoard."""
+"""What a run leaves to look at: `losses.csv`, `warm_start.csv` and TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
+
+WARM_START = "warm_start.csv"
 
 
 class RunLog:
@@ -84,3 +86,11 @@ def last_rows(path: Path, count: int = 1) -> list[dict[str, float]]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))[-count:]
     return [{key: float(value) for key, value in row.items() if value} for row in rows]
+
+
+def write_warm_start(folder: Path, losses: list[float]) -> None:
+    """Leave the losses of the regression in front of a run, one per control step, as `warm_start.csv`."""
+    with (folder / WARM_START).open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["control_step", "loss"])
+        writer.writerows([step, f"{loss:.6g}"] for step, loss in enumerate(losses))

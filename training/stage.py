@@ -18,7 +18,7 @@ from .envs.go2_piper_env import Go2PiperEnv
 from .imitation import clone_kinematics, clone_routing, clone_specialists
 from .models.actor_critic_moe import ActorCriticMoE
 from .run_folder import clear, hold
-from .run_log import RunLog, last_rows
+from .run_log import RunLog, last_rows, write_warm_start
 from .runner import Runner
 from .runner_config import RunnerConfig
 from .structured import ConfigError
@@ -92,7 +92,9 @@ def run_stage(
             raise ConfigError(f"{stage.folder} holds a run: resume=true goes on, fresh=true starts over")
         if not runner.resume() and stage.runner.clone_steps:
             runner.algorithm.actor.to(env.device)
-            _warm_start(env, runner.algorithm.actor, stage.runner.clone_steps)
+            losses = _warm_start(env, runner.algorithm.actor, stage.runner.clone_steps)
+            if losses and world.is_main:
+                write_warm_start(stage.folder, losses)
             runner.algorithm.actor.to(device)
         iterations = max(1, round(stage.million_steps * 1e6 / runner.frames))
         finished = runner.iteration >= iterations
@@ -114,11 +116,12 @@ def _build(config: EnvConfig) -> Go2PiperEnv:
         raise ConfigError(f"env: {error}") from error
 
 
-def _warm_start(env: Go2PiperEnv, actor: nn.Module, steps: int) -> None:
+def _warm_start(env: Go2PiperEnv, actor: nn.Module, steps: int) -> list[float]:
     if not isinstance(actor, ActorCriticMoE):
-        clone_kinematics(env, actor, steps)
-    elif len(actor.experts) == 2:  # the modes say who drives what for a base and an arm expert only
-        (clone_routing if actor.freeze_experts else clone_specialists)(env, actor, steps)
+        return clone_kinematics(env, actor, steps)
+    if len(actor.experts) == 2:  # the modes say who drives what for a base and an arm expert only
+        return (clone_routing if actor.freeze_experts else clone_specialists)(env, actor, steps)
+    return []
 
 
 def _card(

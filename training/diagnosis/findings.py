@@ -167,16 +167,22 @@ def _gradient(m: Measures) -> list[Finding]:
 def _training(history: TrainingHistory | None) -> list[Finding]:
     if history is None:
         return []
+    taught = []
+    if history.taught is not None:
+        before, after = history.taught
+        text = f"The cross-entropy with the taught shares went from {before:.3f} to {after:.3f}."
+        taught = [Finding("ok" if after < before else "problem", text)]
     first, last = history.routing
     course = f"from {first:.3f} to {last:.3f}, standard error {history.error:.3f}"
     if last < first - 2.0 * history.error:
-        return [Finding("ok", f"The routing loss fell in training, {course}.")]
+        return [*taught, Finding("ok", f"The routing loss fell in training, {course}.")]
     return [
+        *taught,
         Finding(
             "problem" if last > first + 2.0 * history.error else "note",
             f"The routing loss did not fall in training: {course}.",
-            "No better weights were found: the start was already as good, the experts cannot be blended, or the noise "
-            "hides the effect of the weights.",
+            "No better weights were found: the taught start was already as good, the experts cannot be blended, or the "
+            "noise hides the effect of the weights.",
             "Compare with constant blends (training.evaluate); train a coalition first (stage=all); lower runner.std.",
-        )
+        ),
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..run_log import RunLog
+from ..run_log import WARM_START, RunLog
 
 LOSS, GRADIENT = "routing", "gradient_router"
 SHORTEST = 10
@@ -25,6 +25,8 @@ class TrainingHistory:
     """Standard error of their difference."""
     gradient_router: float | None
     """Mean norm of its gradient; None if the log lacks it."""
+    taught: tuple[float, float] | None = None
+    """Cross-entropy with the shares that it was taught before, means over the first and the last tenth."""
 
 
 def read_history(folder: Path) -> TrainingHistory | None:
@@ -42,6 +44,17 @@ def read_history(folder: Path) -> TrainingHistory | None:
     tenth = max(2, len(losses) // 10)
     first, last = np.array(losses[:tenth]), np.array(losses[-tenth:])
     error = np.sqrt((first.var() + last.var()) / tenth)
-    return TrainingHistory(
-        (float(first.mean()), float(last.mean())), float(error), float(np.mean(gradients)) if gradients else None
-    )
+    gradient = float(np.mean(gradients)) if gradients else None
+    return TrainingHistory((float(first.mean()), float(last.mean())), float(error), gradient, _taught(folder))
+
+
+def _taught(folder: Path) -> tuple[float, float] | None:
+    try:
+        with (folder / WARM_START).open(newline="") as file:
+            losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):
+        return None
+    if len(losses) < SHORTEST:
+        return None
+    tenth = len(losses) // 10
+    return float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:]))

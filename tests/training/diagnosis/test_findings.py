@@ -11,6 +11,7 @@ import pytest
 from training.diagnosis.findings import Finding, find
 from training.diagnosis.history import TrainingHistory, read_history
 from training.diagnosis.measures import Measures
+from training.run_log import write_warm_start
 
 HEALTHY = Measures(
     spread=0.2,
@@ -109,6 +110,21 @@ def test_history_is_read_from_the_log(tmp_path: Path) -> None:
     history = read_history(tmp_path)
     assert history is not None and history.gradient_router == pytest.approx(0.5)
     assert history.routing == pytest.approx((0.9625, 0.0625)) and 0 < history.error < 0.1
+    assert history.taught is None
+
+
+def test_course_of_what_the_router_was_taught(tmp_path: Path) -> None:
+    rows = "".join(f"{i},0.1,0.5\n" for i in range(40))
+    (tmp_path / "losses.csv").write_text("iteration,routing,gradient_router\n" + rows)
+    write_warm_start(tmp_path, [1.0 - step / 20 for step in range(20)])
+    history = read_history(tmp_path)
+    assert history is not None and history.taught == pytest.approx((0.975, 0.075))
+    taught = next(finding for finding in _find(HEALTHY, history) if "taught shares" in finding.text)
+    assert taught.level == "ok" and "from 0.975 to 0.075" in taught.text
+    rising = next(f for f in _find(HEALTHY, replace(history, taught=(0.1, 0.2))) if "taught shares" in f.text)
+    assert rising.level == "problem"
+    (tmp_path / "warm_start.csv").write_text("control_step,loss\n0,x\n")
+    assert read_history(tmp_path) is not None and read_history(tmp_path).taught is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
