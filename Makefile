@@ -28,7 +28,12 @@ sim: $(SIM_STAMP) ## the simulated robot; ARGS="--help" lists the options
 
 test: $(DEV_STAMP) ## all tests; ARGS="-k name" picks some
 	@tools/system_deps.sh
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --maxprocesses 8 --dist loadfile
+	@$(BIN)/python -m pytest -m integration # in real time: one graph after the other
+endif
 
 lint: $(DEV_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check .
