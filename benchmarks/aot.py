@@ -61,10 +61,10 @@ def _reduced() -> Case:
 
     settings = PlannerSettings()
     return Case(
-        backend.function(settings),
-        backend.example_arguments(settings),
+        backend.iteration(settings),
+        backend.example_iteration(settings),
         dataclasses.asdict(settings),
-        ("cem_planner.backends.reduced", "cem_planner.costs", "cem_planner.splines", "cem_planner.lag"),
+        ("cem_planner.backends", "cem_planner.cem", "cem_planner.costs", "cem_planner.splines", "cem_planner.lag"),
     )
 
 

@@ -34,10 +34,10 @@ def _compiled(settings: PlannerSettings, directory: Path, log: list[str]) -> tup
     from cem_planner.aot import build_or_load, take_fingerprint
     from cem_planner.backends import mjx
 
-    function, arguments = mjx.plan_function(settings), mjx.example_plan_arguments(settings)
+    function, arguments = mjx.iteration(settings), mjx.example_iteration(settings)
     fingerprint = take_fingerprint(
         settings=dataclasses.asdict(settings),
-        sources=("cem_planner.backends", "cem_planner.costs", "cem_planner.splines"),
+        sources=("cem_planner.backends", "cem_planner.cem", "cem_planner.costs", "cem_planner.splines"),
         model=mjx.model_bytes(settings),
     )
     name = f"mjx_{settings.num_samples}"
@@ -56,12 +56,11 @@ def _compiled(settings: PlannerSettings, directory: Path, log: list[str]) -> tup
 def _plan_ms(settings: PlannerSettings, call: Any, rung: str, plans: int) -> np.ndarray:
     """Return what each plan took, ms: warm start, transfer, search and result."""
     from cem_planner.backends import mjx
-    from cem_planner.backends.fused import FusedPlanner
+    from cem_planner.planner import Planner
 
     from .rollouts import standing
 
-    backend = mjx.MjxBackend(settings, searching=call, rung=rung)
-    planner = FusedPlanner(settings, backend, backend)
+    planner = Planner(settings, mjx.MjxBackend(settings, iterating=call, rung=rung))
     times = []
     for turn in range(plans + 3):
         problem, begin = standing(turn), time.perf_counter()

@@ -9,6 +9,7 @@ from cem_planner.cem import (
     Numbers,
     initial_sigma,
     knot_box,
+    layout,
     prior_rows,
     propose,
     sigma_floor,
@@ -25,6 +26,7 @@ LOWER, UPPER = knot_box(SETTINGS)
 SIGMA = initial_sigma(SETTINGS)
 FLOOR = sigma_floor(SETTINGS, None)
 INSIDE = np.tile((LOWER + UPPER) / 2, (SETTINGS.num_knots, 1))
+NONE: Numbers = np.zeros((0, *SHAPE), np.float32)
 COSTS = st.one_of(st.floats(-5.0, 5.0, width=32), st.sampled_from([np.nan, np.inf, -np.inf]))
 
 
@@ -32,8 +34,23 @@ def _noise(seed: int, count: int = 40) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, *SHAPE)).astype(np.float32)
 
 
+def _propose(
+    mean: Numbers,
+    sigma: Numbers,
+    noise: Numbers,
+    others: Numbers,
+    *priors: Numbers,
+    share: float = 0.0,
+    spread: float = 1.0,
+) -> np.ndarray:
+    """The mean and others are candidates; the priors are not, but samples are drawn around them."""
+    centres, first = np.stack([mean, *others, *priors]), 1 + len(others)
+    made_of = layout(len(noise), first, tuple(range(first, len(centres))), share, spread)
+    return propose(centres, sigma, noise, made_of, LOWER, UPPER)
+
+
 def _samples(seed: int, count: int = 40) -> np.ndarray:
-    return propose(INSIDE, SIGMA, _noise(seed, count), INSIDE[None], LOWER, UPPER)
+    return _propose(INSIDE, SIGMA, _noise(seed, count), NONE)
 
 
 # --- samples ---------------------------------------------------------------------------------------------------------
@@ -43,41 +60,49 @@ def _samples(seed: int, count: int = 40) -> np.ndarray:
 def test_samples_lie_in_the_box(seed: int, spread: float, candidates: int, share: float) -> None:
     wild = 10.0 * _noise(seed + 1, candidates)
     prior = 10.0 * _noise(seed + 2, 1)[0]
-    knots = propose(INSIDE, np.float32(spread) * SIGMA, _noise(seed), wild, LOWER, UPPER, prior, share, 0.5)
+    knots = _propose(INSIDE, np.float32(spread) * SIGMA, _noise(seed), wild, prior, share=share, spread=0.5)
     assert (knots >= LOWER).all() and (knots <= UPPER).all()
     assert knots.shape == (40, *SHAPE) and knots.dtype == np.float32
 
 
 def test_noise_of_any_layout_in_memory_will_do() -> None:
-    wanted = propose(INSIDE, 30 * SIGMA, _noise(0), INSIDE[None], LOWER, UPPER)
+    wanted = _propose(INSIDE, 30 * SIGMA, _noise(0), NONE)
     noise, sigma = np.asfortranarray(_noise(0)), np.asfortranarray(30 * SIGMA)
-    other = propose(INSIDE, sigma, noise, INSIDE[None], LOWER, UPPER)
-    np.testing.assert_array_equal(other, wanted)
+    np.testing.assert_array_equal(_propose(INSIDE, sigma, noise, NONE), wanted)
 
 
 def test_candidates_come_first_and_unchanged() -> None:
     candidates = INSIDE + np.float32(0.01) * np.arange(3, dtype=np.float32)[:, None, None]
-    knots = propose(INSIDE, SIGMA, _noise(0), candidates, LOWER, UPPER)
+    knots = _propose(candidates[0], SIGMA, _noise(0), candidates[1:])
     np.testing.assert_array_equal(knots[:3], candidates)
     assert not np.array_equal(knots[3], INSIDE)
-    np.testing.assert_array_equal(propose(INSIDE, SIGMA, _noise(0, 2), candidates, LOWER, UPPER), candidates[:2])
+    np.testing.assert_array_equal(_propose(candidates[0], SIGMA, _noise(0, 2), candidates[1:]), candidates[:2])
 
 
 def test_the_noise_is_not_changed() -> None:
     noise = _noise(0)
     kept = noise.copy()
-    propose(INSIDE, SIGMA, noise, INSIDE[None], LOWER, UPPER, INSIDE, 0.3)
+    _propose(INSIDE, SIGMA, noise, NONE, INSIDE, share=0.3)
     np.testing.assert_array_equal(noise, kept)
 
 
 def test_a_share_of_the_samples_is_around_the_prior() -> None:
     prior = INSIDE + np.float32(0.05)
-    with_prior = propose(INSIDE, SIGMA, _noise(0), INSIDE[None], LOWER, UPPER, prior, 0.25, 1e-6)
+    with_prior = _propose(INSIDE, SIGMA, _noise(0), NONE, prior, share=0.25, spread=1e-6)
     near = np.flatnonzero(np.abs(with_prior - np.clip(prior, LOWER, UPPER)).max(axis=(1, 2)) < 1e-4)
     np.testing.assert_array_equal(near, prior_rows(1, 40, 0.25))
     others = np.setdiff1d(np.arange(40), near)
-    without = propose(INSIDE, SIGMA, _noise(0), INSIDE[None], LOWER, UPPER)
+    without = _propose(INSIDE, SIGMA, _noise(0), NONE)
     np.testing.assert_array_equal(with_prior[others], without[others])
+
+
+def test_priors_take_turns_and_leave_samples_for_the_mean() -> None:
+    centre, spread = layout(500, 4, (2, 3), 0.1, 0.5)
+    assert [np.sum(centre[4:] == index) for index in range(4)] == [397, 0, 50, 49]
+    assert (spread[:4] == 0.0).all() and set(spread[centre > 1][2:]) == {0.5}
+    centre, _ = layout(500, 6, (3, 4, 5), 0.5, 0.5)
+    assert np.mean(centre == 0) == pytest.approx(0.2, abs=0.01)
+    assert list(layout(2, 4, (3,), 0.1, 0.5).centre) == [0, 1]
 
 
 @given(st.integers(0, 4), st.integers(1, 600), st.floats(0.0, 0.99))
@@ -113,7 +138,7 @@ def test_the_update_stays_in_the_box_and_above_the_floor(
     seed: int, costs: np.ndarray, smoothing: float, mean_smoothing: float
 ) -> None:
     settings = PlannerSettings(num_samples=40, num_elites=5, smoothing=smoothing, mean_smoothing=mean_smoothing)
-    wide = propose(INSIDE, 20 * SIGMA, _noise(seed), INSIDE[None], LOWER, UPPER)[: len(costs)]
+    wide = _propose(INSIDE, 20 * SIGMA, _noise(seed), NONE)[: len(costs)]
     found = update(wide, costs, wide[-1], SIGMA, settings, FLOOR)
     for knots in (found.mean, found.best_knots):
         assert (knots >= LOWER).all() and (knots <= UPPER).all()
@@ -175,7 +200,7 @@ def test_it_finds_the_least_of_a_bowl(seed: int) -> None:
     noise = NoisePool(settings)
     for _ in range(30):
         block, signs = noise.draw()
-        knots = propose(mean, sigma * signs, block, mean[None], LOWER, UPPER)
+        knots = _propose(mean, sigma * signs, block, NONE)
         costs = (((knots - target) / SIGMA) ** 2).sum((1, 2))
         found = update(knots, costs, mean, sigma, settings, 0.02 * SIGMA)
         mean, sigma = found.mean, found.sigma

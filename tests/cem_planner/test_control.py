@@ -143,12 +143,13 @@ def test_the_policys_proposal_is_the_prior() -> None:
     loop.policy.action[ARM_SLICE] = 0.2
     loop.run(40)
     job = loop.planning.jobs[-1]
-    assert job.prior is not None and job.prior.shape == (4, 12)
+    (prior,) = job.priors
+    assert prior.shape == (4, 12)
     expected = STAND[ARM_SLICE] + 0.2 * np.array(loop.policy.contract.action_scale)[ARM_SLICE]
     policy = loop.run(1).policy
     assert policy is not None
     clipped = policy.position[ARM_SLICE]
-    np.testing.assert_allclose(job.prior[0, 6:], clipped)
+    np.testing.assert_allclose(prior[0, 6:], clipped)
     assert np.abs(clipped - expected).max() < 0.3
     assert Loop(hybrid=False).run(3) and loop.planning.jobs[-1].nn_seconds > 0.0
 

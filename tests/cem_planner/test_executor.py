@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from cem_planner.executor import Executor, ExecutorError, ExecutorSettings, GravityModel
 from cem_planner.stance import Stance, StanceError, legs_for, trunk_rotation
-from go2_piper_description.joints import ARM_SLICE, LEGS, NUM_JOINTS, joint_array
+from go2_piper_description.joints import ARM_SLICE, LEGS, NUM_JOINTS
 from go2_piper_description.mjcf import build_mjcf
 from robot_bridge.checks import EFFORT, LOWER, UPPER, limit_torque
 from robot_bridge.gate_params import GateParams
-from robot_bridge.types import JointTargets
 
 from .test_stance import COORDINATES, FEET, state_at
 
@@ -87,24 +86,6 @@ def test_output_passes_the_gate_unchanged() -> None:
         inside = (targets.position > LOWER + 0.031) & (targets.position < UPPER - 0.031)
         assert np.all(np.abs(torque[inside]) <= GATE.torque_fraction * EFFORT[inside] + 1e-9)
         assert np.allclose(limit_torque(targets, state, GATE).position[inside], targets.position[inside])
-
-
-def test_previous_targets_fade_out() -> None:
-    executor, state = Executor(), state_at(POSE)
-    before = JointTargets(joint_array("stand"), kp=joint_array("kp"), kd=joint_array("kd"))
-    executor.start(Stance.from_state(state), state, before)
-    positions, efforts = [], []
-    for _ in range(25):
-        targets = executor.step(POSE, state, 0.02).targets
-        positions.append(targets.position)
-        efforts.append(targets.effort)
-    own = started().step(POSE, state, 0.02).targets
-    torque = before.kp * (before.position - state.position)
-    gentle = np.abs(torque) < 0.9 * EFFORT  # others the torque limit moves
-    assert np.allclose(positions[0][gentle], before.position[gentle], atol=1e-9)
-    assert np.allclose(efforts[0], 0.0, atol=1e-9)
-    assert np.allclose(positions[-1], own.position, atol=1e-9)
-    assert np.allclose(efforts[-1], own.effort, atol=1e-9)
 
 
 def test_posture_feedback_pushes_back_in_x_and_y_only() -> None:

@@ -119,8 +119,8 @@ def test_a_chunk_of_nothing() -> None:
 
 
 def test_the_problem_is_an_argument_in_single_precision() -> None:
-    leaves = jax.tree_util.tree_leaves(mjx.example_plan_arguments(SETTINGS))
-    assert all(leaf.dtype == np.float32 for leaf in leaves)
+    leaves = jax.tree_util.tree_leaves(mjx.example_iteration(SETTINGS))
+    assert {leaf.dtype for leaf in leaves} == {np.dtype(np.float32), np.dtype(np.int32)}
     seen: list[Any] = []
 
     def compiled(given: Any, weights: Any, knots: Any) -> Any:

@@ -23,8 +23,8 @@ from tests.cem_planner.bowl import Bowl, FakeClock, problem
 PERIOD = 0.02
 
 
-def _run(planner: Planner, plans: int, prior: np.ndarray | None = None) -> list[Plan]:
-    return [planner.plan(problem(), turn * PERIOD, prior=prior) for turn in range(plans)]
+def _run(planner: Planner, plans: int, *priors: np.ndarray) -> list[Plan]:
+    return [planner.plan(problem(), turn * PERIOD, priors=priors) for turn in range(plans)]
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_a_shifted_plan_stays_in_the_box() -> None:
     bowl = Knowing()
     bowl.target = corners
     planner = Planner(settings, bowl)
-    np.testing.assert_allclose(planner.plan(problem(), 0.0, prior=corners).mean, corners, atol=1e-6)
+    np.testing.assert_allclose(planner.plan(problem(), 0.0, priors=[corners]).mean, corners, atol=1e-6)
     planner.plan(problem(), 0.08)
 
 
@@ -151,7 +151,7 @@ def test_sigma_never_exceeds_the_first_one() -> None:
     prior = np.tile(knot_box(planner.settings)[1], (4, 1))
     for turn in range(5):
         seen = len(bowl.seen)
-        planner.plan(problem(), turn * PERIOD, prior=prior)
+        planner.plan(problem(), turn * PERIOD, priors=[prior])
         if turn > 0:
             around_mean = np.concatenate(bowl.seen[seen:])[
                 4::2, :, :3
@@ -178,7 +178,7 @@ def test_candidates_are_the_shifted_mean_the_shifted_best_the_command_and_the_pr
     prior = np.tile(problem().previous_command + 0.01, (4, 1))
     seen = len(bowl.seen)
     stamp = last.stamp + 0.05
-    planner.plan(problem(), stamp, prior=prior)
+    planner.plan(problem(), stamp, priors=[prior])
     first = bowl.seen[seen]
     later = replace(last, knots=last.best)
     times = stamp + np.linspace(0.0, 0.5, 4)
@@ -220,14 +220,14 @@ def test_a_prior_that_turns_bad_in_the_middle_does_not_undo_the_search() -> None
     planner = Planner(PlannerSettings(), bowl)
     good = _run(planner, 60)[-1]
     bad = np.tile(knot_box(planner.settings)[1], (4, 1))
-    after = [planner.plan(problem(), (60 + turn) * PERIOD, prior=bad) for turn in range(10)]
+    after = [planner.plan(problem(), (60 + turn) * PERIOD, priors=[bad]) for turn in range(10)]
     assert max(plan.cost for plan in after) < 1.5 * good.cost + 1e-3
 
 
 def test_a_good_prior_is_taken_at_once() -> None:
     bowl = Bowl()
     prior = np.tile(bowl.target, (4, 1))
-    plan = Planner(PlannerSettings(), bowl).plan(problem(), 0.0, prior=prior)
+    plan = Planner(PlannerSettings(), bowl).plan(problem(), 0.0, priors=[prior])
     without = Planner(PlannerSettings(), bowl).plan(problem(), 0.0)
     np.testing.assert_allclose(plan.best, prior, atol=1e-6)
     assert bowl.cost(plan.knots[None])[0] < 0.5 * bowl.cost(without.knots[None])[0]
@@ -237,7 +237,7 @@ def test_a_share_of_the_samples_is_drawn_around_the_prior() -> None:
     bowl = Bowl()
     prior = np.tile(bowl.target, (4, 1))
     settings = PlannerSettings(prior_share=0.2, prior_spread=1e-6)
-    Planner(settings, bowl).plan(problem(), 0.0, prior=prior)
+    Planner(settings, bowl).plan(problem(), 0.0, priors=[prior])
     near = np.abs(np.concatenate(bowl.seen) - prior).max(axis=(1, 2)) < 1e-4
     assert near.sum() == pytest.approx(0.2 * 500, abs=2)
     assert near[:100].sum() == pytest.approx(0.2 * 100, abs=2)  # in the first chunk as well
@@ -246,7 +246,7 @@ def test_a_share_of_the_samples_is_drawn_around_the_prior() -> None:
 def test_a_prior_outside_of_the_box_is_taken_at_its_border() -> None:
     """Otherwise all samples around it would be the same corner of the box."""
     bowl = Bowl()
-    Planner(PlannerSettings(prior_share=0.5), bowl).plan(problem(), 0.0, prior=np.full((4, 12), 1e300))
+    Planner(PlannerSettings(prior_share=0.5), bowl).plan(problem(), 0.0, priors=[np.full((4, 12), 1e300)])
     around = np.concatenate(bowl.seen)[4::2]
     assert len(np.unique(around[:, 0, 6])) > 50
 
@@ -254,9 +254,29 @@ def test_a_prior_outside_of_the_box_is_taken_at_its_border() -> None:
 @pytest.mark.parametrize("bad", [np.full((4, 12), np.nan), np.full((4, 12), np.inf), np.zeros((3, 12)), np.zeros(12)])
 def test_a_prior_that_cannot_be_used_is_left_out_and_counted(bad: np.ndarray) -> None:
     planner, without = Planner(PlannerSettings(), Bowl()), Planner(PlannerSettings(), Bowl())
-    plan = planner.plan(problem(), 0.0, prior=bad)
+    plan = planner.plan(problem(), 0.0, priors=[bad])
     np.testing.assert_array_equal(plan.knots, without.plan(problem(), 0.0).knots)
     assert planner.priors_refused == 1 and without.priors_refused == 0
+
+
+def test_several_priors_have_their_shares_and_the_best_is_taken() -> None:
+    bowl = Bowl()
+    good, other = np.tile(bowl.target, (4, 1)), np.tile(problem().previous_command + 0.01, (4, 1))
+    settings = PlannerSettings(prior_share=0.2, prior_spread=1e-6)
+    planner = Planner(settings, bowl)
+    plan = planner.plan(problem(), 0.0, priors=[other, np.full((4, 12), np.nan), good])
+    np.testing.assert_allclose(plan.best, good, atol=1e-4)
+    assert planner.priors_refused == 1
+    seen = np.concatenate(bowl.seen)
+    for prior in (good, other):
+        near = np.abs(seen - prior).max(axis=(1, 2)) < 1e-4
+        assert near.sum() == pytest.approx(0.2 * 500, abs=3)
+
+
+def test_more_priors_than_there_is_room_for_are_left_out_and_counted() -> None:
+    planner = Planner(PlannerSettings(), Bowl())
+    planner.plan(problem(), 0.0, priors=[np.zeros((4, 12))] * 5)
+    assert planner.priors_refused == 2
 
 
 # --- deadlines -------------------------------------------------------------------------------------------------------

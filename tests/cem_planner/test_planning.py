@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from cem_planner.ik_prior import IkPrior
 from cem_planner.planner import Planner
 from cem_planner.planning import ARM, BODY, InlinePlanning, Job, ThreadPlanning, arm_only
 from cem_planner.settings import PlannerSettings
 
 from .bowl import Bowl, problem
+from .standing import problem as standing
 
 SETTINGS = PlannerSettings(num_samples=60, num_elites=6)
 PATIENCE = 60.0
@@ -56,6 +59,25 @@ def test_arm_plans_leave_the_trunk_alone() -> None:
     assert np.abs(knots[:, 6:] - problem().previous_command[6:]).max() > 1e-3
     planning.submit(job(BODY, stamp=0.02))
     assert np.abs(planning.newest.plan.knots[:, :6]).max() > 1e-4
+
+
+def test_inverse_kinematics_are_the_first_prior_of_every_plan() -> None:
+    bowl = Bowl()
+    kinematics = {kind: IkPrior(settings) for kind, settings in ((BODY, SETTINGS), (ARM, arm_only(SETTINGS)))}
+    planning = InlinePlanning(planners(bowl), kinematics=kinematics)
+    other = np.tile(problem().previous_command, (4, 1)) + 0.01
+    planning.submit(Job(BODY, standing(), 0.0, (other,), run=1))
+    wanted = IkPrior(SETTINGS).knots(standing())
+    np.testing.assert_allclose(bowl.seen[0][2], wanted, atol=1e-6)
+    np.testing.assert_allclose(bowl.seen[0][3], other, atol=1e-6)
+    assert planning.newest is not None and planning.newest.plan.seconds.nn > 0.0
+    planning.submit(Job(ARM, standing(), 0.02, run=1))
+    assert np.abs(bowl.seen[-1][2][:, :6]).max() < 1e-5
+    planning.submit(Job(BODY, standing(), 0.0, run=2))  # another run begins anew
+    np.testing.assert_allclose(bowl.seen[-1][2], wanted, atol=1e-6)
+    broken = replace(standing(), offset=np.full(12, np.nan))
+    planning.submit(Job(BODY, broken, 0.02, run=2))
+    assert "offset is not finite" in planning.diagnostics()["last_plan_fault"]
 
 
 def test_inline_plans_are_repeatable() -> None:

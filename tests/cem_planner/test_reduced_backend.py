@@ -9,6 +9,7 @@ import pytest
 from cem_planner import costs, splines
 from cem_planner.costs import TERM_NAMES, Weights
 from cem_planner.lag import LagParameters
+from cem_planner.planner import Planner
 from cem_planner.problem import Goal, PlanState, Problem
 from cem_planner.settings import PlannerSettings
 from cem_planner.stance import NOMINAL_TRUNK, trunk_rotation
@@ -20,9 +21,16 @@ from .test_stance import FEET
 
 jnp = pytest.importorskip("jax.numpy")
 
-from cem_planner.backends import KnowsGoalError  # noqa: E402
+from cem_planner.backends import Iterates, KnowsGoalError  # noqa: E402
 from cem_planner.backends.reduced import model  # noqa: E402
-from cem_planner.backends.reduced.backend import ReducedBackend, chunk_size, example_arguments  # noqa: E402
+from cem_planner.backends.reduced.backend import (  # noqa: E402
+    LANES,
+    MOST_IN_BLOCK,
+    ReducedBackend,
+    _blocks,
+    chunk_size,
+    example_arguments,
+)
 from cem_planner.backends.reduced.cost import PROBLEM_SIZE, pack  # noqa: E402
 
 SETTINGS = PlannerSettings(num_samples=40)
@@ -169,6 +177,41 @@ def test_goal_error_is_that_of_the_trajectory(backend: ReducedBackend, problem: 
     assert backend.goal_error(problem, knots) == pytest.approx(float(np.linalg.norm(problem.goal.position - place)))
 
 
+def test_an_iteration_is_proposing_rolling_out_and_updating(backend: ReducedBackend, problem: Problem) -> None:
+    """The executable against NumPy around the backend's own rollouts: the same plan in one call."""
+
+    class Apart:
+        """The same backend without its iterations."""
+
+        name, rung, startup_seconds, chunk = "apart", "none", 0.0, backend.chunk
+        rollout, goal_error = staticmethod(backend.rollout), staticmethod(backend.goal_error)
+
+    assert isinstance(backend, Iterates)
+    settings = replace(SETTINGS, num_elites=6, iterations=2)
+    iterating = ReducedBackend(settings)
+    whole, apart = Planner(settings, iterating), Planner(settings, Apart())
+    prior = np.tile(HOME + 0.02, (4, 1))
+    for turn in range(4):
+        one, other = (planner.plan(problem, 0.02 * turn, priors=[prior]) for planner in (whole, apart))
+        np.testing.assert_allclose(one.mean, other.mean, atol=2e-5)
+        np.testing.assert_allclose(one.sigma, other.sigma, atol=2e-5)
+        np.testing.assert_allclose(one.best, other.best, atol=1e-6)
+        assert one.cost == pytest.approx(other.cost, rel=1e-4)
+    assert one.samples_used == 80 and one.iterations_used == 2
+
+
+def test_more_samples_than_one_call_takes_are_evaluated_in_chunks(problem: Problem) -> None:
+    settings = replace(SETTINGS, num_samples=600)
+    calls = []
+
+    def compiled(packed: np.ndarray, weights: np.ndarray, knots: np.ndarray) -> np.ndarray:
+        calls.append(len(knots))
+        return np.arange(len(knots), dtype=np.float32)
+
+    plan = Planner(settings, ReducedBackend(settings, compiled=compiled)).plan(problem, 0.0)
+    assert calls == [300, 300] and plan.samples_used == 600
+
+
 def test_a_given_executable_is_used(problem: Problem) -> None:
     seen = []
 
@@ -184,6 +227,8 @@ def test_a_given_executable_is_used(problem: Problem) -> None:
     assert pack(problem).shape == (PROBLEM_SIZE,)
 
 
-@pytest.mark.parametrize(("samples", "chunk"), [(1, 1), (64, 64), (100, 100), (101, 102), (500, 500), (2048, 516)])
+@pytest.mark.parametrize(("samples", "chunk"), [(1, 1), (64, 64), (101, 101), (500, 500), (2048, 512)])
 def test_chunks_are_few_and_equal(samples: int, chunk: int) -> None:
     assert chunk_size(samples) == chunk
+    blocks, rows = _blocks(samples)
+    assert rows % LANES == 0 and rows <= MOST_IN_BLOCK and 0 <= blocks * rows - chunk < max(0.15 * chunk, LANES)

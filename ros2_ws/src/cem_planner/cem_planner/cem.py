@@ -1,12 +1,14 @@
 """The cross-entropy method over knots, in NumPy: propose samples, take the best, move mean and sigma.
 
-All functions are pure; noise comes from outside, so that backends can be compared sample by sample. At 500 samples of
-48 numbers `propose` and `update` together take a tenth of a millisecond.
+All functions are pure; noise comes from outside, so that backends can be compared sample by sample. Backends in JAX
+have the same formulas inside of their executables (`backends/fused.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, joint_array
@@ -20,6 +22,9 @@ Numbers = NDArray[np.floating]
 
 POOL_NUMBERS = 4_000_000
 """Of the noise pool, 16 MB; at least twice the noise of one iteration."""
+
+MOST_AROUND_PRIORS = 0.8
+"""Of the samples, where there are several priors; a single one may have more."""
 
 
 @dataclass(frozen=True)
@@ -38,44 +43,63 @@ class CemUpdate:
     """Indices of the elites, best first; shape (num_elites,), or fewer where fewer costs were finite."""
 
 
+class Layout(NamedTuple):
+    """What each sample is made of: a centre, and noise around it."""
+
+    centre: NDArray[np.int32]
+    """Index among the centres, shape (N,)."""
+    spread: NDArray[np.float32]
+    """Of the noise, times sigma; 0 takes the centre itself; shape (N,)."""
+
+
+@lru_cache(maxsize=64)
+def layout(count: int, candidates: int, priors: tuple[int, ...], share: float, spread: float) -> Layout:
+    """Return what the samples of an iteration are made of.
+
+    The centres that are candidates come first, so that they are evaluated even where time is short; the others are
+    drawn around centre 0, the mean. Those around priors are spread evenly over them, so that their share does not
+    depend on how many are evaluated.
+
+    Args:
+        count: N.
+        candidates: the first so many centres are samples themselves; those beyond N are left out.
+        priors: indices of centres around which a share of the samples is drawn.
+        share: of the samples for each prior, from 0 to below 1; all priors together leave MOST_AROUND_PRIORS.
+        spread: of their noise, times sigma.
+    """
+    centre, width = np.zeros(count, np.int32), np.ones(count, np.float32)
+    first = min(candidates, count)
+    centre[:first], width[:first] = np.arange(first), 0.0
+    if priors and share > 0.0:
+        around = prior_rows(first, count, min(len(priors) * share, max(share, MOST_AROUND_PRIORS)))
+        width[around] = spread
+        for turn, index in enumerate(priors):
+            centre[around[turn :: len(priors)]] = index
+    for array in (centre, width):
+        array.flags.writeable = False  # it is shared
+    return Layout(centre, width)
+
+
 def propose(
-    mean: Numbers,
-    sigma: Numbers,
-    noise: Numbers,
-    candidates: Numbers,
-    lower: Numbers,
-    upper: Numbers,
-    prior: Numbers | None = None,
-    prior_share: float = 0.0,
-    prior_spread: float = 1.0,
+    centres: Numbers, sigma: Numbers, noise: Numbers, made_of: Layout, lower: Numbers, upper: Numbers
 ) -> Numbers:
     """Return the samples of one iteration, within the box.
 
-    Candidates come first, so that they are evaluated even where time is short. The samples around a prior are spread
-    evenly over the others, so that their share does not depend on how many are evaluated.
-
     Args:
-        mean: m and rad, shape (K, 12).
+        centres: m and rad, shape (C, K, 12); the first is the mean.
         sigma: shape (K, 12).
         noise: standard normal, shape (N, K, 12).
-        candidates: shape (C, K, 12); those beyond N are left out.
+        made_of: what the samples are made of.
         lower: of the box, shape (12,).
         upper: of the box, shape (12,).
-        prior: a proposal from elsewhere, shape (K, 12), around which `prior_share` of the samples are drawn.
-        prior_share: 0 to below 1.
-        prior_spread: sigma around the prior, times `sigma`.
 
     Returns:
         shape (N, K, 12).
     """
     knots = np.multiply(noise, sigma, order="C")
-    knots += mean
-    count, first = len(knots), min(len(candidates), len(knots))
-    if prior is not None and prior_share > 0.0:
-        around = prior_rows(first, count, prior_share)
-        knots[around] = prior + (prior_spread * sigma) * noise[around]
-    knots[:first] = candidates[:first]
-    flat = knots.reshape(count, -1)  # 48 numbers in a row are limited twice as quickly as 4 rows of 12
+    knots *= made_of.spread[:, None, None]
+    knots += centres[made_of.centre]
+    flat = knots.reshape(len(knots), -1)  # 48 numbers in a row are limited twice as quickly as 4 rows of 12
     repeats = knots.shape[1]
     np.maximum(flat, np.tile(lower, repeats), out=flat)
     np.minimum(flat, np.tile(upper, repeats), out=flat)
@@ -83,7 +107,7 @@ def propose(
 
 
 def prior_rows(first: int, count: int, share: float) -> NDArray[np.intp]:
-    """Return which of the samples `first` to `count` are drawn around a prior: a share of them, evenly spread."""
+    """Return which of the samples `first` to `count` are drawn around priors: a share of them, evenly spread."""
     rows = np.arange(first, count)
     place = np.floor((np.arange(len(rows)) + 1) * share + 1e-9)
     return rows[np.diff(place, prepend=0.0) > 0.0]
@@ -163,6 +187,23 @@ def knot_box(settings: PlannerSettings) -> tuple[Numbers, Numbers]:
     lower[ARM_SLICE_12] = joint_array("lower")[ARM_SLICE]
     upper[ARM_SLICE_12] = joint_array("upper")[ARM_SLICE]
     return lower, upper
+
+
+class Ranges(NamedTuple):
+    """How far the search goes, m and rad, each of shape (12,)."""
+
+    lower: Numbers
+    """Of the box."""
+    upper: Numbers
+    most: Numbers
+    """First and largest sigma."""
+    floor: Numbers
+    """Least sigma far from the goal."""
+
+
+def ranges(settings: PlannerSettings) -> Ranges:
+    """Return the ranges of a search."""
+    return Ranges(*knot_box(settings), initial_sigma(settings)[0], sigma_floor(settings, None))
 
 
 def _row(trunk_position: float, trunk_rotation: float, arm: float) -> Numbers:

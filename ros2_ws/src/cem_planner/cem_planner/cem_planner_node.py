@@ -23,7 +23,7 @@ from visualization_msgs.msg import MarkerArray
 from .backends import BackendError
 from .controller import CONTROL_PERIOD, CemController, CemOutput, ControlFault, ControllerParams
 from .costs import Weights
-from .factory import default_directory, make_planners
+from .factory import default_directory, make_kinematics, make_planners
 from .messages import ghost_markers, plan_message
 from .plan import PlanFault
 from .planning import InlinePlanning, Planning, ThreadPlanning
@@ -92,7 +92,8 @@ class CemPlannerNode(ControlNode):
             self.get_logger().warning(f"planner.frequency is {settings.frequency:g} Hz: commands are made at "
                                       f"{1.0 / period:g} Hz, and no more plans than that")  # fmt: skip
         self._release_core()
-        self._planning = ThreadPlanning(planners, deadline) if threaded else InlinePlanning(planners, deadline)
+        kind = ThreadPlanning if threaded else InlinePlanning
+        self._planning = kind(planners, deadline, make_kinematics(settings, weights))
         self._preview, self._plan_settings, self._output, self._warned = Preview(), settings, None, False
         self._delay, self._model_name = params.prediction_delay, f"{mode} {self._value('backend')}"
         return CemController(self._planning, settings, policy, params)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .backends import Backend, Knots
@@ -106,19 +106,19 @@ class CentredPlanner:
         problem: Problem,
         stamp: float,
         deadline_seconds: float | None = None,
-        prior: Knots | None = None,
+        priors: Sequence[Knots] = (),
         nn_seconds: float = 0.0,
     ) -> Plan:
-        """Return the exact planner's plan, as `Planner.plan`; the prior goes to the quick one.
+        """Return the exact planner's plan, as `Planner.plan`; the priors go to the quick one.
 
         Raises:
             PlanFault: if neither has a plan; without one of the exact planner the quick one's is returned.
         """
         begin = self._clock()
-        centre = self.quick.plan(problem, stamp, deadline_seconds, prior, nn_seconds)
+        centre = self.quick.plan(problem, stamp, deadline_seconds, priors, nn_seconds)
         left = None if deadline_seconds is None else deadline_seconds - (self._clock() - begin)
         try:
-            plan = self.exact.plan(problem, stamp, left, centre.knots)
+            plan = self.exact.plan(problem, stamp, left, [centre.knots])
         except PlanFault:
             return centre
         seconds = PlanSeconds(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .backends import Backend
 from .coordinates import NUM_COORDINATES
 from .costs import FALL_HEIGHT, FALL_UP, Weights
 from .executor import Execution, Executor, ExecutorSettings
+from .handover import Smoother
 from .ik_prior import IkPrior
 from .lag import LagParameters
 from .observer import ObserverState, observe
@@ -113,6 +114,7 @@ class ClosedLoop:
         self.plant = StandingPlant(world)
         self.planner = Planner(settings, backend, weights)
         self.executor = Executor(executor)
+        self._smoother = Smoother()
         self.lag = lag or LagParameters()
         self._prior = IkPrior(settings, weights)
         self.stance: Stance | None = None
@@ -159,7 +161,9 @@ class ClosedLoop:
         self.plant.push(push)
         state = self._state()
         self.stance = Stance.from_state(state)
-        self.executor.start(self.stance, state, self.plant.stand_targets)
+        self.executor.start(self.stance, state)
+        self._smoother.begin(self.plant.stand_targets.position)
+        self._smoother.change()
         self.planner.reset()
         self._prior.reset()
         self._history = CommandHistory()
@@ -179,8 +183,8 @@ class ClosedLoop:
         stamp = state.stamp + self.options.latency
         predicted = predict(measured, state.stamp, stamp, self._history, self.lag, offset)
         problem = Problem(predicted, goal, self.executor.command, offset, stance.feet)
-        prior = self._prior.knots(problem) if self.options.use_prior else None
-        plan = self.planner.plan(problem, stamp, prior=prior)
+        priors = [self._prior.knots(problem)] if self.options.use_prior else []
+        plan = self.planner.plan(problem, stamp, priors=priors)
         self._plan_seconds.append(time.process_time() - begin)
         self._samples.append(plan.samples_used)
         return plan
@@ -195,7 +199,8 @@ class ClosedLoop:
         execution = self.executor.step(target, state, period)
         self._last = execution
         self._history.append(now, execution.command)
-        self.plant.write(execution.targets)
+        position, effort = self._smoother.send(execution.targets.position, execution.targets.effort, period)
+        self.plant.write(replace(execution.targets, position=position, effort=effort))
         return self._cycle(plan, execution, state, goal)
 
     def _cycle(self, plan: Plan | None, execution: Execution, state: RobotState, goal: Goal) -> Cycle:

@@ -317,9 +317,9 @@ class CemController:
             if stance is None:  # the history has the trunk's commands of other plans
                 ahead = _with_trunk_at_rest(ahead)
             problem = Problem(ahead, problem.goal, problem.previous_command, problem.offset, problem.feet)
-        prior = None if policy is None else prior_knots(policy.position, self.settings.num_knots, stance)
+        priors = () if policy is None else (prior_knots(policy.position, self.settings.num_knots, stance),)
         kind = BODY if whole else ARM
-        self.planning.submit(Job(kind, problem, until, prior, nn_seconds, self._run))
+        self.planning.submit(Job(kind, problem, until, priors, nn_seconds, self._run))
 
     def _body_problem(self, state: RobotState, wanted: Wanted) -> Problem:
         assert self._stance is not None and self._observer is not None

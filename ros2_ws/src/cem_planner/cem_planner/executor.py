@@ -59,8 +59,6 @@ class ExecutorSettings:
     """m and rad, the most that posture feedback moves the trunk's command."""
     tangential_cost: float = 1.0
     """Of tangential contact forces against normal ones in the least-norm solution."""
-    blend_time: float = 0.3
-    """s over which the previous controller's targets fade out. Assumed; a few times the legs' response."""
     position_margin: float = 0.03
     """rad inside the joint ranges; the gate wants 0.02."""
 
@@ -126,9 +124,6 @@ class Executor:
         self._gate = GateParams()
         self._stance: Stance | None = None
         self._command = np.zeros(NUM_COORDINATES)
-        self._before: JointTargets | None = None
-        self._residual: tuple[Array, Array] | None = None
-        self._elapsed = 0.0
 
     @property
     def stance(self) -> Stance | None:
@@ -140,19 +135,17 @@ class Executor:
         """The coordinates in force, m and rad, shape (12,)."""
         return self._command.copy()
 
-    def start(self, stance: Stance, state: RobotState, previous: JointTargets | None = None) -> None:
-        """Take the robot over where it is.
+    def start(self, stance: Stance, state: RobotState) -> None:
+        """Take the robot over where it is; `handover.Smoother` keeps the targets from jumping.
 
         Args:
             stance: feet to keep planted.
             state: the robot's; its coordinates become the command in force.
-            previous: targets of the controller before; they fade into the executor's own, so that no target jumps.
 
         Raises:
             StanceError: if the state is no stance.
         """
-        self._command = stance.coordinates(state)[0]
-        self._stance, self._before, self._residual, self._elapsed = stance, previous, None, 0.0
+        self._stance, self._command = stance, stance.coordinates(state)[0]
 
     def step(self, target: Array, state: RobotState, elapsed: float) -> Execution:
         """Return what to send for a command of the plan.
@@ -181,22 +174,7 @@ class Executor:
         feedback = settings.posture_gain * (self._command[:6] - measured[:6]) - settings.posture_damping * velocity[:6]
         posture = self._command[:6] + np.clip(feedback, -settings.posture_limit, settings.posture_limit)
         joints[LEG_SLICE], _ = legs_for(posture, stance.feet)
-        joints, effort = self._fade(joints, effort, elapsed)
         return Execution(self._limit(joints, effort, state), self.command, reached)
-
-    def _fade(self, joints: Array, effort: Array, elapsed: float) -> tuple[Array, Array]:
-        """Let the previous controller's targets fade out."""
-        if self._before is not None:
-            self._residual = self._before.position - joints, self._before.effort - effort
-            self._before = None
-        if self._residual is None:
-            return joints, effort
-        share = 1.0 - self._elapsed / self.settings.blend_time
-        self._elapsed += elapsed
-        if share <= 0.0:
-            self._residual = None
-            return joints, effort
-        return joints + share * self._residual[0], effort + share * self._residual[1]
 
     def _limit(self, joints: Array, effort: Array, state: RobotState) -> JointTargets:
         margin, allowed = self.settings.position_margin, self._gate.torque_fraction * EFFORT

@@ -17,6 +17,7 @@ from . import leg_kinematics
 from .backends import Backend, BackendError
 from .coordinates import ARM_SLICE_12, NUM_COORDINATES
 from .costs import TERM_NAMES, Weights
+from .ik_prior import IkPrior
 from .planner import Planner
 from .planning import ARM, BODY, arm_only
 from .problem import Goal, PlanState, Problem
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
 BACKENDS = ("reduced", "mujoco", "mjx")
 Log = Callable[[str], None]
 
-_NO_PROGRAM = ("frequency", "iterations", "seed", "returned", "smoothing", "mean_smoothing", "prior_share",
-               "prior_spread")  # fmt: skip
-"""Settings that the compiled function knows nothing of."""
+_NO_PROGRAM = (
+    "frequency", "iterations", "seed", "returned", "prior_share", "prior_spread", "box_x", "box_y", "box_z_down",
+    "box_z_up", "box_tilt", "box_yaw", "floor_trunk_position", "floor_trunk_rotation", "floor_arm",
+)  # fmt: skip
+"""Settings that the compiled function knows nothing of, or has as arguments."""
 
 
 def default_directory() -> Path:
@@ -74,6 +77,11 @@ def make_planners(
     return planners
 
 
+def make_kinematics(settings: PlannerSettings, weights: Weights | None = None) -> dict[str, IkPrior]:
+    """Return the priors from inverse kinematics for `planning.BODY` and `ARM`; arguments as `make_planners`."""
+    return {BODY: IkPrior(settings, weights), ARM: IkPrior(arm_only(settings), weights)}
+
+
 def make_backend(name: str, settings: PlannerSettings, directory: Path, recompile: bool, log: Log) -> Backend:
     """Return a backend that is ready; arguments and errors as `make_planners`."""
     if name not in BACKENDS:
@@ -100,20 +108,24 @@ def _reduced(settings: PlannerSettings, directory: Path, recompile: bool, log: L
                 f"backend 'reduced' needs the package {package}: install it with `pip install .[planner]`"
             )
     from .aot import AotError, build_or_load, take_fingerprint
-    from .backends import reduced
-    from .backends.reduced.backend import ReducedBackend, example_arguments, function
+    from .backends.reduced import backend as made
 
     package = __package__
     static = {name: value for name, value in asdict(settings).items() if name not in _NO_PROGRAM}
-    sources = [f"{package}.{part}" for part in ("costs", "splines", "lag", "stance", "leg_kinematics", "coordinates")]
-    sources += [reduced.__name__, "go2_piper_description.links", "go2_piper_description.joints"]
-    sources += ["go2_piper_description.kinematics"]
+    parts = ("backends", "cem", "coordinates", "costs", "lag", "leg_kinematics", "splines", "stance")
+    sources = [f"{package}.{part}" for part in parts]
+    sources += [f"go2_piper_description.{part}" for part in ("joints", "kinematics", "links")]
+    whole = settings.num_samples <= made.MOST_IN_CALL  # more are evaluated in chunks, between which a plan can end
+    function = made.iteration(settings) if whole else made.function(settings)
+    example = made.example_iteration(settings) if whole else made.example_arguments(settings)
     try:
         fingerprint = take_fingerprint(settings={**static, "terms": TERM_NAMES}, sources=sources)
         compiled: Compiled = build_or_load(
-            function(settings), example_arguments(settings), fingerprint, directory, "reduced", recompile=recompile,
-            log=log,
-        )  # fmt: skip
+            function, example, fingerprint, directory, "reduced", recompile=recompile, log=log
+        )
     except AotError as error:
         raise BackendError(f"backend 'reduced' cannot start: {error}") from None
-    return ReducedBackend(settings, compiled=compiled.call, rung=compiled.rung, startup_seconds=compiled.seconds)
+    return made.ReducedBackend(
+        settings, compiled=None if whole else compiled.call, iterating=compiled.call if whole else None,
+        rung=compiled.rung, startup_seconds=compiled.seconds,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ x is the coordinate, u its command, d an offset (payload, weak gains), w the fre
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,26 +79,11 @@ class LagParameters:
         """Return the exact step over `dt`, the matrix exponential in closed form.
 
         Args:
-            dt: s, 0 or more.
+            dt: s, 0 or more; counted in nanoseconds, so that steps which differ by rounding are computed once.
         """
         if not (np.isfinite(dt) and dt >= 0.0):
             raise ValueError(f"lag: a step of {dt} s is not possible")
-        decay = self.damping * self.frequency
-        root = self.frequency * np.sqrt(self.damping.astype(np.complex128) ** 2 - 1.0)
-        slow, fast = np.exp((root - decay) * dt), np.exp((-root - decay) * dt)
-        even = (0.5 * (slow + fast)).real
-        # (slow - fast) / (2 root); at critical damping, where the root vanishes, its limit
-        critical = np.abs(root * dt) < 1e-6
-        quotient = ((slow - fast) / np.where(critical, 1.0, 2.0 * root)).real
-        odd = np.where(critical, dt * np.exp(-decay * dt), quotient)
-        square = self.frequency**2
-        transition = np.empty((NUM_COORDINATES, 2, 2))
-        transition[:, 0, 0] = even + decay * odd
-        transition[:, 0, 1] = odd
-        transition[:, 1, 0] = -square * odd
-        transition[:, 1, 1] = even - decay * odd
-        drive = np.stack([1.0 - transition[:, 0, 0], square * odd], axis=1)
-        return LagStep(transition, drive)
+        return _step(self, round(dt, 9))
 
     def target(self, command: Array, offset: Array) -> Array:
         """Return where the coordinates come to rest, m and rad, shape (12,).
@@ -107,3 +93,23 @@ class LagParameters:
             offset: estimated, shape (12,).
         """
         return self.gain * command + offset
+
+
+@lru_cache(maxsize=256)
+def _step(lag: LagParameters, dt: float) -> LagStep:
+    decay = lag.damping * lag.frequency
+    root = lag.frequency * np.sqrt(lag.damping.astype(np.complex128) ** 2 - 1.0)
+    slow, fast = np.exp((root - decay) * dt), np.exp((-root - decay) * dt)
+    even = (0.5 * (slow + fast)).real
+    # (slow - fast) / (2 root); at critical damping, where the root vanishes, its limit
+    critical = np.abs(root * dt) < 1e-6
+    quotient = ((slow - fast) / np.where(critical, 1.0, 2.0 * root)).real
+    odd = np.where(critical, dt * np.exp(-decay * dt), quotient)
+    square = lag.frequency**2
+    transition = np.empty((NUM_COORDINATES, 2, 2))
+    transition[:, 0, 0] = even + decay * odd
+    transition[:, 0, 1] = odd
+    transition[:, 1, 0] = -square * odd
+    transition[:, 1, 1] = even - decay * odd
+    drive = np.stack([1.0 - transition[:, 0, 0], square * odd], axis=1)
+    return LagStep(transition, drive)

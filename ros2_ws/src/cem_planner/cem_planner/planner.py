@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from . import splines
-from .backends import Backend, Knots, KnowsGoalError, chunks
-from .cem import CemUpdate, NoisePool, Numbers, initial_sigma, knot_box, propose, sigma_floor, update
+from .backends import MOST_PRIORS, Backend, Iterated, Iterates, Iteration, Knots, KnowsGoalError, chunks
+from .cem import CemUpdate, NoisePool, Numbers, initial_sigma, layout, propose, ranges, sigma_floor, update
 from .coordinates import NUM_COORDINATES
 from .costs import Weights
 from .plan import Plan, PlanFault, PlanSeconds
@@ -55,7 +55,7 @@ class Planner:
     """Plans at a fixed rate, each plan starting from the one before. One thread; deterministic for a seed and a clock.
 
     Each iteration samples around the mean. The candidates are always among the samples, and the first of them: the
-    mean of the plan before and its best sample, both shifted in time, the command in force, and the prior.
+    mean of the plan before and its best sample, both shifted in time, the command in force, and the priors.
     """
 
     def __init__(
@@ -80,7 +80,9 @@ class Planner:
         """Priors of a wrong shape or with a number that is not finite; the plan then did without."""
         self._clock = clock
         self._knows_error = backend if isinstance(backend, KnowsGoalError) else None
-        self._lower, self._upper = knot_box(settings)
+        self._iterates = backend if isinstance(backend, Iterates) and backend.chunk >= settings.num_samples else None
+        self._ranges = ranges(settings)
+        self._lower, self._upper = self._ranges.lower, self._ranges.upper
         self._sigma0 = initial_sigma(settings)
         self._chunk_time, self._update_time = DurationEstimate(), DurationEstimate()
         self.reset()
@@ -106,6 +108,7 @@ class Planner:
         """Forget the plan before, and begin the noise anew. Measured times stay."""
         self._last: Plan | None = None
         self._sigma: Numbers = self._sigma0
+        self._error: float | None = None
         self._noise = NoisePool(self.settings)
 
     def warm_up(self, problem: Problem, rounds: int = 3) -> None:
@@ -132,7 +135,7 @@ class Planner:
         problem: Problem,
         stamp: float,
         deadline_seconds: float | None = None,
-        prior: Knots | None = None,
+        priors: Sequence[Knots] = (),
         nn_seconds: float = 0.0,
     ) -> Plan:
         """Return the best plan that time allows; one chunk of samples is always evaluated.
@@ -141,9 +144,9 @@ class Planner:
             problem: the state at `stamp`, the goal and the rest.
             stamp: time at which the plan begins, s: that of the state, after prediction.
             deadline_seconds: from now on. No chunk is begun that is expected to end later. None: all samples.
-            prior: knots that another source proposes, such as the policy, m and rad, shape (K, 12). One that cannot
-                be used is left out and counted.
-            nn_seconds: what making the prior took, s; only handed on to the plan's timing.
+            priors: knots that other sources propose, such as the policy, m and rad, each of shape (K, 12); at most
+                MOST_PRIORS. One that cannot be used is left out and counted.
+            nn_seconds: what making the priors took, s; only handed on to the plan's timing.
 
         Raises:
             PlanFault: if the problem is not finite or no sample has a finite cost. The plan before is kept.
@@ -151,11 +154,10 @@ class Planner:
         begin = self._clock()
         until = math.inf if deadline_seconds is None else begin + deadline_seconds
         self._check(problem, stamp)
-        seed = self._usable(prior)
+        usable = self._usable(priors)
         mean, best, sigma = self._warm_start(problem, stamp)
-        floor = sigma_floor(self.settings, self._goal_error(problem, mean))
         sampling = self._clock()
-        search = self._search(problem, until, mean, best, sigma, floor, seed)
+        search = self._search(problem, until, mean, best, sigma, usable)
         end = self._clock()
         cem, total = end - sampling, end - begin
         new = search.result
@@ -187,14 +189,11 @@ class Planner:
         if fault is not None:
             raise PlanFault(f"plan: {fault}")
 
-    def _usable(self, prior: Knots | None) -> Numbers | None:
-        if prior is None:
-            return None
+    def _usable(self, priors: Sequence[Knots]) -> list[Numbers]:
         shape = (self.settings.num_knots, NUM_COORDINATES)
-        if np.shape(prior) != shape or not np.isfinite(prior).all():
-            self.priors_refused += 1
-            return None
-        return np.clip(prior, self._lower, self._upper).astype(np.float32)
+        good = [prior for prior in priors if np.shape(prior) == shape and np.isfinite(prior).all()][:MOST_PRIORS]
+        self.priors_refused += len(priors) - len(good)
+        return [self._inside(prior) for prior in good]
 
     def _warm_start(self, problem: Problem, stamp: float) -> tuple[Numbers, Numbers | None, Numbers]:
         """Return mean, best sample of the plan before and sigma, as the spline's beginning moves to the stamp.
@@ -205,20 +204,18 @@ class Planner:
         elapsed = 0.0 if last is None else stamp - last.stamp
         if last is None or not 0.0 <= elapsed <= self.settings.plan_horizon:
             return self._held(problem), None, self._sigma0
-        mean, best = (self._shifted(knots, elapsed) for knots in (last.mean, last.best))
+        both = np.stack([last.mean, last.best])
+        moved = splines.shift(both, elapsed, self.settings.plan_horizon, self.settings.spline)
+        mean, best = self._inside(moved)
         return mean, best, self._sigma
-
-    def _shifted(self, knots: Knots, elapsed: float) -> Numbers:
-        moved = splines.shift(knots, elapsed, self.settings.plan_horizon, self.settings.spline)
-        return np.clip(moved, self._lower, self._upper, dtype=np.float32)
 
     def _held(self, problem: Problem) -> Numbers:
         """Return the knots that hold the command in force."""
-        command = np.clip(problem.previous_command, self._lower, self._upper)
-        return np.tile(command.astype(np.float32), (self.settings.num_knots, 1))
+        return np.broadcast_to(self._inside(problem.previous_command), self._sigma0.shape)
 
-    def _goal_error(self, problem: Problem, mean: Numbers) -> float | None:
-        return self._knows_error.goal_error(problem, mean) if self._knows_error else None
+    def _inside(self, knots: Knots) -> Numbers:
+        """Return knots moved into the box, float32."""
+        return np.minimum(np.maximum(knots, self._lower), self._upper).astype(np.float32)
 
     def _search(
         self,
@@ -227,25 +224,20 @@ class Planner:
         mean: Numbers,
         best: Numbers | None,
         sigma: Numbers,
-        floor: Numbers,
-        prior: Numbers | None,
+        priors: Sequence[Numbers],
     ) -> _Search:
         """Iterate until all is done or time is short; raises PlanFault where nothing has a finite cost."""
         held = self._held(problem)
-        candidates = [mean, held] if best is None else [mean, best, held]
-        if prior is not None:
-            candidates.append(prior)
+        candidates = [mean, held, *priors] if best is None else [mean, best, held, *priors]
+        around = candidates
         result, samples, iterations = CemUpdate(mean, sigma, mean, math.inf, np.zeros(0, np.intp)), 0, 0
         for turn in range(self.settings.iterations):
             if turn > 0 and not self._time_for_chunk(until):
                 break
-            sigma = np.minimum(np.maximum(result.sigma, floor), self._sigma0)
-            knots = self._propose(result.mean, sigma, candidates, prior)
-            costs = self._evaluate(problem, knots, until)
-            started = self._clock()
-            new = update(knots[: len(costs)], costs, result.mean, sigma, self.settings, floor)
-            self._update_time.add(self._clock() - started)
-            samples += len(costs)
+            start = self._start(around, len(candidates), len(priors), result.sigma)
+            found, evaluated = self._iterate(problem, start, until)
+            new, self._error = found.update, found.goal_error
+            samples += evaluated
             whole = len(new.elites) == self.settings.num_elites
             if turn == 0 or whole:
                 result = new  # no worse: the best so far is among its candidates
@@ -253,17 +245,42 @@ class Planner:
             elif new.best_cost < result.best_cost:  # too few samples to move a mean that is made of more
                 result = CemUpdate(result.mean, result.sigma, new.best_knots, new.best_cost, result.elites)
             candidates = [result.mean, result.best_knots]
+            around = [*candidates, *priors]
         if not math.isfinite(result.best_cost):
             raise PlanFault(
                 f"plan: none of {samples} samples has a finite cost (backend {self.backend.name}, {self.backend.rung})"
             )
         return _Search(result, samples, iterations)
 
-    def _propose(self, mean: Numbers, sigma: Numbers, candidates: Sequence[Numbers], prior: Numbers | None) -> Numbers:
-        noise, signs = self._noise.draw()
-        share, spread = self.settings.prior_share, self.settings.prior_spread
-        stacked = np.stack(candidates)
-        return propose(mean, sigma * signs, noise, stacked, self._lower, self._upper, prior, share, spread)
+    def _start(self, centres: Sequence[Numbers], candidates: int, priors: int, sigma: Numbers) -> Iteration:
+        """Return what an iteration starts from; the priors are the last of the centres."""
+        settings, count = self.settings, len(centres)
+        around = tuple(range(count - priors, count))
+        made_of = layout(settings.num_samples, candidates, around, settings.prior_share, settings.prior_spread)
+        return Iteration(np.stack(centres), made_of, sigma, *self._noise.draw(), self._error, self._ranges)
+
+    def _iterate(self, problem: Problem, start: Iteration, until: float) -> tuple[Iterated, int]:
+        """Return what one iteration came to, and how many samples it has evaluated."""
+        if self._iterates is None:
+            return self._iterate_in_chunks(problem, start, until)
+        begin = self._clock()
+        found = self._iterates.iterate(problem, self._weight_array, start)
+        self._chunk_time.add(self._clock() - begin)
+        return found, self.settings.num_samples
+
+    def _iterate_in_chunks(self, problem: Problem, start: Iteration, until: float) -> tuple[Iterated, int]:
+        """Evaluate the first chunk in any case and others as long as there is time, then update."""
+        mean, error = start.centres[0], start.goal_error
+        if self._knows_error is not None:
+            error = self._knows_error.goal_error(problem, mean)
+        floor = sigma_floor(self.settings, error)
+        sigma = np.minimum(np.maximum(start.sigma, floor), self._sigma0)
+        knots = propose(start.centres, sigma * start.signs, start.noise, start.made_of, self._lower, self._upper)
+        costs = self._evaluate(problem, knots, until)
+        begin = self._clock()
+        new = update(knots[: len(costs)], costs, mean, sigma, self.settings, floor)
+        self._update_time.add(self._clock() - begin)
+        return Iterated(new, math.inf if error is None else error), len(costs)
 
     def _evaluate(self, problem: Problem, knots: Numbers, until: float) -> Numbers:
         """Return the costs of the first chunks: of the first one always, then as long as there is time."""

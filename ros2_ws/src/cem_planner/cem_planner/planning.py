@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .backends import Knots
+from .ik_prior import IkPrior
 from .plan import Plan
 from .planner import Planner
 from .problem import Problem
@@ -41,10 +42,10 @@ class Job:
     problem: Problem
     stamp: float
     """When the plan begins, s on the clock of the states."""
-    prior: Knots | None = None
-    """shape (K, 12)."""
+    priors: tuple[Knots, ...] = ()
+    """Of other sources than inverse kinematics, each of shape (K, 12)."""
     nn_seconds: float = 0.0
-    """What the prior took."""
+    """What they took."""
     run: int = 0
     """Number of the run that it belongs to; a new number makes the planners forget what was before."""
 
@@ -81,9 +82,13 @@ class _Workshop:
     """The planners and their statistics."""
 
     def __init__(
-        self, planners: Mapping[str, Planner], deadline: float | None, clock: Callable[[], float] = time.perf_counter
+        self,
+        planners: Mapping[str, Planner],
+        deadline: float | None,
+        kinematics: Mapping[str, IkPrior],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._planners = dict(planners)
+        self._planners, self._kinematics = dict(planners), dict(kinematics)
         self._deadline = deadline
         self._clock = clock
         self._run = 0
@@ -94,11 +99,17 @@ class _Workshop:
         """Make a plan without raising; None where there is none."""
         if job.run != self._run:
             self._run = job.run
-            for planner in self._planners.values():
-                planner.reset()
-        planner = self._planners[job.kind]
+            parts: list[Planner | IkPrior] = [*self._planners.values(), *self._kinematics.values()]
+            for part in parts:
+                part.reset()
+        planner, kinematics = self._planners[job.kind], self._kinematics.get(job.kind)
+        begin, priors = self._clock(), job.priors
         try:
-            return Made(planner.plan(job.problem, job.stamp, self._deadline, job.prior, job.nn_seconds), job)
+            if kinematics is not None and job.problem.fault() is None:
+                priors = (kinematics.knots(job.problem), *priors)
+            spent = self._clock() - begin
+            left = None if self._deadline is None else self._deadline - spent
+            return Made(planner.plan(job.problem, job.stamp, left, priors, job.nn_seconds + spent), job)
         except (RuntimeError, ValueError) as fault:  # PlanFault, BackendError, and what a runtime may raise
             self.last_fault = str(fault)
             return None
@@ -120,14 +131,20 @@ class _Workshop:
 class InlinePlanning:
     """Makes each plan within `submit`."""
 
-    def __init__(self, planners: Mapping[str, Planner], deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        planners: Mapping[str, Planner],
+        deadline: float | None = None,
+        kinematics: Mapping[str, IkPrior] | None = None,
+    ) -> None:
         """Take the planners.
 
         Args:
             planners: for BODY and ARM.
             deadline: s for one plan; None takes all samples, whatever the time: deterministic.
+            kinematics: priors from inverse kinematics, for BODY and ARM; None plans without.
         """
-        self._workshop = _Workshop(planners, deadline)
+        self._workshop = _Workshop(planners, deadline, kinematics or {})
         self._newest: Made | None = None
 
     @property
@@ -158,9 +175,14 @@ class InlinePlanning:
 class ThreadPlanning:
     """Makes plans in a thread; a backend that hangs makes plans old, not commands late."""
 
-    def __init__(self, planners: Mapping[str, Planner], deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        planners: Mapping[str, Planner],
+        deadline: float | None = None,
+        kinematics: Mapping[str, IkPrior] | None = None,
+    ) -> None:
         """Start the thread; arguments as those of `InlinePlanning`."""
-        self._workshop = _Workshop(planners, deadline)
+        self._workshop = _Workshop(planners, deadline, kinematics or {})
         self._change = threading.Condition()
         self._job: Job | None = None
         self._newest: Made | None = None

@@ -67,6 +67,6 @@ class Problem:
         for name, value, shape in shapes:
             if np.shape(value) != shape:
                 return f"{name} has shape {np.shape(value)}: it must be {shape}"
-            if not np.isfinite(value).all():
-                return f"{name} is not finite"
-        return None
+        if np.isfinite(np.concatenate([np.ravel(value) for _, value, _ in shapes])).all():
+            return None
+        return next(f"{name} is not finite" for name, value, _ in shapes if not np.isfinite(value).all())

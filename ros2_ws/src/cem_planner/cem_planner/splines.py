@@ -69,20 +69,21 @@ def shift(knots: NDArray[np.floating], dt: float, horizon: float, kind: str) -> 
     the piece: samples at its beginning would not move at all under shifts shorter than a piece.
 
     Args:
-        knots: shape (K, D).
+        knots: shape (..., K, D).
         dt: s; negative shifts back, where the beginning holds.
         horizon: s.
         kind: "zero", "linear" or "cubic".
 
     Returns:
-        shape (K, D), of the knots' type; a copy.
+        shape (..., K, D), of the knots' type; a copy.
     """
-    num_knots = len(knots)
+    num_knots = knots.shape[-2]
     if not math.isfinite(dt):
         raise ValueError(f"spline: a shift by {dt} s is not possible")
     if dt == 0.0:
         return np.array(knots)
-    return np.asarray(_shift_matrix(float(dt), float(horizon), num_knots, kind) @ knots, dtype=knots.dtype)
+    # differences of time stamps are equal but for rounding, and the matrix is kept
+    return np.asarray(_shift_matrix(round(float(dt), 9), float(horizon), num_knots, kind) @ knots, dtype=knots.dtype)
 
 
 @lru_cache(maxsize=256)

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from .backends import Backend, BackendError
 from .closed_loop import ClosedLoop, Episode, LoopOptions
+from .factory import default_directory, make_backend
 from .goal_sampler import GoalSampler
 from .problem import Goal
 from .settings import PlannerSettings, SettingsError
@@ -108,11 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
-        from .backends.reduced.backend import ReducedBackend
-
         settings = replace(PlannerSettings(), iterations=given.iterations)
-        backend = ReducedBackend(settings)
-    except (ImportError, BackendError, SettingsError) as error:
+        backend = make_backend("reduced", settings, default_directory(), False, lambda line: None)
+    except (BackendError, SettingsError) as error:
         console.print(f"closed loop: {error}", style="red", markup=False)
         return 2
     options = LoopOptions(given.latency, observe=not given.no_observer, use_prior=not given.no_prior)

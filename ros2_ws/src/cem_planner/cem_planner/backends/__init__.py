@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cem import CemUpdate, Layout, Numbers, Ranges
 from ..problem import Problem
 
 Costs = NDArray[np.floating]
 Knots = NDArray[np.floating]
+
+
+MOST_PRIORS = 3
+"""In one plan: inverse kinematics, the policy, a network."""
+MOST_CENTRES = 3 + MOST_PRIORS
+"""Of an iteration's samples: mean, best sample before, command in force, priors."""
 
 
 class BackendError(RuntimeError):
@@ -57,6 +64,47 @@ class KnowsGoalError(Protocol):
         Args:
             problem: state, goal and the rest.
             knots: shape (K, 12).
+        """
+
+
+class Iteration(NamedTuple):
+    """What one iteration of the search starts from; numbers are float32."""
+
+    centres: Numbers
+    """m and rad, shape (C, K, 12), C up to MOST_CENTRES; the first is the mean."""
+    made_of: Layout
+    """What the samples are made of."""
+    sigma: Numbers
+    """Before its floor is applied, shape (K, 12)."""
+    noise: Numbers
+    """Standard normal, shape (N, K, 12)."""
+    signs: Numbers
+    """Of sigma, 1 or -1, shape (K, 12)."""
+    goal_error: float | None
+    """m, of the iteration before; None where not known."""
+    ranges: Ranges
+    """Of the planner, which need not be those of the backend's settings."""
+
+
+class Iterated(NamedTuple):
+    """What it came to."""
+
+    update: CemUpdate
+    goal_error: float
+    """Distance of `ee_link` from the goal where the mean's trajectory ends, m."""
+
+
+@runtime_checkable
+class Iterates(Protocol):
+    """A backend that makes a whole iteration of up to `chunk` samples in one call: samples, rollouts and update."""
+
+    def iterate(self, problem: Problem, weights: NDArray[np.float32], start: Iteration) -> Iterated:
+        """Return what an iteration came to: what `cem.propose`, `rollout` and `cem.update` would.
+
+        Args:
+            problem: state, goal and the rest.
+            weights: of the terms, shape (len(costs.TERM_NAMES),).
+            start: mean, sigma, noise.
         """
 
 

@@ -1,85 +1,69 @@
-"""The search of one plan as a single JAX function: samples, rollouts, elites and update, without a way back to Python.
+"""One iteration of the search as a single JAX function: samples, rollouts, elites and update, with no way back to
+Python between them.
 
-The formulas are those of `cem.py` and of `Planner`, and are tested to be equal. Everything that changes between plans
-is an argument; samples, elites, knots, iterations, smoothing and box are constants of the executable.
+The formulas are those of `cem.py`, and are tested to be equal. Everything that changes between plans is an argument,
+and so are the box and the limits of sigma, in which planners over one backend differ; samples, elites, knots and
+smoothing are constants of the executable.
 """
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array as JaxArray
 from jax import lax
+from numpy.typing import NDArray
 
-from ..cem import CemUpdate, Numbers, initial_sigma, knot_box, prior_rows
-from ..costs import Weights
-from ..plan import PlanFault
-from ..planner import Planner, _Search
-from ..problem import Problem
+from ..cem import CemUpdate, initial_sigma, layout, ranges
+from ..coordinates import NUM_COORDINATES
 from ..settings import PlannerSettings
-from . import Backend
-
-CANDIDATES = 4
-"""Of an iteration: shifted mean, shifted best, command in force, prior. Where one is missing the mean stands in."""
+from . import MOST_CENTRES, Iterated, Iteration
 
 CostFunction = Callable[[Any, JaxArray, JaxArray], tuple[JaxArray, JaxArray]]
-"""(problem, weights, knots (n, K, 12)) -> costs (n,) and distances from the goal at the rollouts' ends, m, (n,)."""
+"""(problem, weights, knots (N, K, 12)) -> costs (N,) and the first sample's goal error at its end, m, ()."""
+
+ErrorFunction = Callable[[Any, JaxArray], JaxArray]
+"""(problem, knots (K, 12)) -> distance from the goal at the end, m, ()."""
+
+Arguments = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+"""What an iteration starts from, in few arrays since each costs some microseconds of every call: centres, sigma, signs,
+ranges and goal error in one row; centre and spread of each sample, (N,); noise, (N, K, 12)."""
 
 
-class Search(NamedTuple):
-    """What a search starts from; float32 arrays."""
-
-    mean: Any
-    """shape (K, 12)."""
-    sigma: Any
-    """shape (K, 12)."""
-    floor: Any
-    """Least sigma, shape (12,)."""
-    candidates: Any
-    """shape (CANDIDATES, K, 12); the last is the prior."""
-    has_prior: Any
-    """1 where a share of the samples is to be drawn around the last candidate, else 0; shape ()."""
-    noise: Any
-    """Standard normal, shape (iterations, N, K, 12)."""
-    signs: Any
-    """Of sigma, 1 or -1, shape (iterations, K, 12)."""
+def pack(start: Iteration) -> Arguments:
+    """Return an iteration's start as arguments of the compiled function."""
+    centres = np.zeros((MOST_CENTRES, *start.sigma.shape), np.float32)
+    centres[: len(start.centres)] = start.centres
+    error = np.full(1, np.inf if start.goal_error is None else start.goal_error, np.float32)
+    parts = [centres.ravel(), start.sigma.ravel(), start.signs.ravel(), *start.ranges, error]
+    return np.concatenate(parts, dtype=np.float32), start.made_of.centre, start.made_of.spread, start.noise
 
 
-class Found(NamedTuple):
-    """What it came to."""
-
-    mean: Any
-    sigma: Any
-    best_knots: Any
-    best_cost: Any
-    """Infinite where no cost was finite."""
-    goal_error: Any
-    """Of the first sample of the last iteration, m."""
-    elites: Any
-    """Indices in the last iteration, best first, shape (num_elites,); meaningful up to `finite`."""
-    finite: Any
-    """Finite costs in the last iteration, int32."""
-    costs: Any
-    """Of the last iteration, shape (N,)."""
+def unpack(found: tuple[Any, Any], num_knots: int) -> Iterated:
+    """Return what the compiled function found."""
+    row, ranked = np.asarray(found[0]), np.asarray(found[1])
+    mean, sigma, best = row[:-2].reshape(3, num_knots, NUM_COORDINATES)
+    elites = ranked[1:][: ranked[0]].astype(np.intp)
+    return Iterated(CemUpdate(mean, sigma, best, float(row[-2]), elites), float(row[-1]))
 
 
-def propose(settings: PlannerSettings, start: Search, noise: JaxArray, signs: JaxArray) -> JaxArray:
-    """Return the samples of one iteration, shape (N, K, 12): `cem.propose` with CANDIDATES candidates."""
-    lower, upper = knot_box(settings)
-    sigma = start.sigma * signs
-    knots = start.mean + sigma * noise
-    around = np.zeros(settings.num_samples, bool)
-    around[prior_rows(min(CANDIDATES, settings.num_samples), settings.num_samples, settings.prior_share)] = True
-    near = start.candidates[-1] + settings.prior_spread * sigma * noise
-    knots = jnp.where(jnp.logical_and(around[:, None, None], start.has_prior > 0), near, knots)
-    first = min(CANDIDATES, settings.num_samples)
-    knots = knots.at[:first].set(start.candidates[:first])
-    return jnp.clip(knots, lower, upper)
+def propose(centres: JaxArray, sigma: JaxArray, lower: JaxArray, upper: JaxArray, start: tuple[Any, ...]) -> JaxArray:
+    """Return the samples of one iteration, shape (N, K, 12): `cem.propose`.
+
+    Args:
+        centres: shape (MOST_CENTRES, K, 12).
+        sigma: shape (K, 12).
+        lower: of the box, shape (12,).
+        upper: of the box, shape (12,).
+        start: centre and spread of each sample, and noise.
+    """
+    centre, spread, noise = start
+    low, high = (jnp.tile(border, noise.shape[1]) for border in (lower, upper))
+    flat = [array.reshape(len(array), -1) for array in (noise, centres)]  # vectors of 48 numbers, not of 12
+    return jnp.clip(flat[0] * (sigma.ravel() * spread[:, None]) + flat[1][centre], low, high).reshape(noise.shape)
 
 
 def update(
@@ -90,10 +74,14 @@ def update(
     count = finite.sum().astype(jnp.int32)
     # of equals top_k takes the first, as the stable sort in NumPy; executables with sort do not serialise after a run
     ranked, elites = lax.top_k(-jnp.where(finite, costs, jnp.inf), settings.num_elites)
-    best, best_cost = knots[elites[0]], -ranked[0]
-    chosen = knots[elites]
-    middle, spread = chosen.mean(axis=0), chosen.std(axis=0)
-    low, high = chosen.min(axis=0), chosen.max(axis=0)
+    taken = knots[elites]
+    # not the first of each: XLA would then take apart what it knows as top_k, and sort all
+    best, best_cost = taken[0], -ranked.max()
+    # sums of differences and of their squares: XLA would compute the mean anew for each number in a standard deviation
+    chosen = taken - mean
+    moved, square = chosen.mean(axis=0), (chosen * chosen).mean(axis=0)
+    middle, spread = mean + moved, jnp.sqrt(jnp.maximum(square - moved * moved, 0.0))
+    low, high = mean + chosen.min(axis=0), mean + chosen.max(axis=0)
     if settings.mean_smoothing > 0.0:
         middle = middle + settings.mean_smoothing * (mean - middle)
         low, high = jnp.minimum(low, mean), jnp.maximum(high, mean)
@@ -107,114 +95,41 @@ def update(
     )  # fmt: skip
 
 
-def search_function(settings: PlannerSettings, cost: CostFunction) -> Callable[[Any, JaxArray, Search], Found]:
-    """Return the pure function `search(problem, weights, start) -> Found`.
+def iteration_function(
+    settings: PlannerSettings, cost: CostFunction, goal_error: ErrorFunction | None = None
+) -> Callable[..., tuple[JaxArray, JaxArray]]:
+    """Return the pure function `iterate(problem, weights, *pack(start))`; `unpack` reads what it returns.
 
     Args:
         settings: constants of the executable.
-        cost: the rollout.
+        cost: the rollouts.
+        goal_error: where a trajectory ends, for the least sigma; without it the error of the iteration before counts.
     """
-    most = initial_sigma(settings)
+    shape, numbers = (settings.num_knots, NUM_COORDINATES), settings.num_knots * NUM_COORDINATES
+    borders = np.cumsum([MOST_CENTRES * numbers, numbers, numbers, *[NUM_COORDINATES] * 4])
 
-    def search(problem: Any, weights: JaxArray, start: Search) -> Found:
-        def turn(carry: tuple[Any, ...], given: tuple[JaxArray, JaxArray]) -> tuple[tuple[Any, ...], None]:
-            mean, sigma, best, best_cost, candidates, *_ = carry
-            sigma = jnp.minimum(jnp.maximum(sigma, start.floor), most)
-            knots = propose(settings, start._replace(mean=mean, sigma=sigma, candidates=candidates), *given)
-            costs, errors = cost(problem, weights, knots)
-            mean, sigma, new, new_cost, elites, count = update(settings, knots, costs, mean, sigma, start.floor)
-            best = jnp.where(new_cost <= best_cost, new, best)
-            best_cost = jnp.minimum(new_cost, best_cost)
-            candidates = jnp.stack([mean, best, mean, start.candidates[-1]])
-            return (mean, sigma, best, best_cost, candidates, errors[0], elites, count, costs), None
+    def iterate(problem: Any, weights: JaxArray, row: JaxArray, *start: JaxArray) -> tuple[JaxArray, JaxArray]:
+        centres, sigma, signs, lower, upper, most, far, known = jnp.split(row, borders)
+        centres, sigma, signs = centres.reshape(MOST_CENTRES, *shape), sigma.reshape(shape), signs.reshape(shape)
+        error = known[0] if goal_error is None else goal_error(problem, centres[0])
+        floor = far * jnp.clip(error / settings.floor_distance, settings.floor_near, 1.0)
+        sigma = jnp.minimum(jnp.maximum(sigma, floor), most)
+        knots = propose(centres, sigma * signs, lower, upper, start)
+        costs, reached = cost(problem, weights, knots)
+        mean, new_sigma, best, best_cost, elites, count = update(settings, knots, costs, centres[0], sigma, floor)
+        if goal_error is not None:
+            reached = error
+        found = [mean.ravel(), new_sigma.ravel(), best.ravel(), jnp.stack([best_cost, reached])]
+        return jnp.concatenate(found), jnp.concatenate([count[None], elites])
 
-        first = (
-            start.mean, start.sigma, start.mean, jnp.float32(jnp.inf), start.candidates, jnp.float32(0.0),
-            jnp.zeros(settings.num_elites, jnp.int32), jnp.int32(0), jnp.zeros(settings.num_samples, jnp.float32),
-        )  # fmt: skip
-        end, _ = lax.scan(turn, first, (start.noise, start.signs))
-        mean, sigma, best, best_cost, _, error, elites, count, costs = end
-        return Found(mean, sigma, best, best_cost, error, elites, count, costs)
-
-    return search
+    return iterate
 
 
-def example_search(settings: PlannerSettings) -> Search:
-    """Return a start of the right shapes, to compile with."""
-    shape = (settings.num_knots, 12)
-    zeros = np.zeros(shape, np.float32)
-    return Search(
-        zeros, initial_sigma(settings), np.full(12, 1e-3, np.float32), np.zeros((CANDIDATES, *shape), np.float32),
-        np.zeros((), np.float32), np.zeros((settings.iterations, settings.num_samples, *shape), np.float32),
-        np.ones((settings.iterations, *shape), np.float32),
-    )  # fmt: skip
-
-
-class FusedBackend(Protocol):
-    """A backend whose whole search is one call."""
-
-    def search(self, problem: Problem, weights: np.ndarray, start: Search) -> Found:
-        """Return what a search came to, as arrays."""
-
-
-class FusedPlanner(Planner):
-    """A `Planner` that searches in one call of the backend: for GPUs, where each way back to Python costs more than it
-    is worth. All samples or none: a deadline only says whether it was missed.
-    """
-
-    def __init__(
-        self,
-        settings: PlannerSettings,
-        backend: Backend,
-        fused: FusedBackend,
-        weights: Weights | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        """Prepare, as `Planner`.
-
-        Args:
-            settings: what to search; the executable's.
-            backend: for name and rung.
-            fused: the same backend, for its search.
-            weights: of the cost terms.
-            clock: s.
-        """
-        self._fused = fused
-        super().__init__(settings, backend, weights, clock)
-        self._knows_error = None  # the search says it itself, a plan later
-        self._error: float | None = None
-
-    def reset(self) -> None:
-        """Forget the plan before."""
-        super().reset()
-        self._error = None
-
-    def _goal_error(self, problem: Problem, mean: Numbers) -> float | None:
-        return self._error
-
-    def _search(
-        self,
-        problem: Problem,
-        until: float,
-        mean: Numbers,
-        best: Numbers | None,
-        sigma: Numbers,
-        floor: Numbers,
-        prior: Numbers | None,
-    ) -> _Search:
-        spare = mean if best is None else best
-        candidates = np.stack([mean, spare, self._held(problem), mean if prior is None else prior])
-        drawn = [self._noise.draw() for _ in range(self.settings.iterations)]
-        noise, signs = (np.stack([pair[part] for pair in drawn]) for part in (0, 1))
-        has_prior = np.asarray(prior is not None, np.float32)
-        start = Search(mean, sigma, floor, candidates.astype(np.float32), has_prior, noise, signs)
-        found = self._fused.search(problem, self._weight_array, start)
-        cost, samples = float(found.best_cost), self.settings.num_samples * self.settings.iterations
-        if not math.isfinite(cost):
-            raise PlanFault(
-                f"plan: none of {samples} samples has a finite cost (backend {self.backend.name}, {self.backend.rung})"
-            )
-        self._error = float(found.goal_error)
-        elites = np.asarray(found.elites)[: int(found.finite)].astype(np.intp)
-        result = CemUpdate(np.asarray(found.mean), np.asarray(found.sigma), np.asarray(found.best_knots), cost, elites)
-        return _Search(result, samples, self.settings.iterations)
+def example_start(settings: PlannerSettings) -> Iteration:
+    """Return a start of the right shapes, with noise, to compile with and to compare outputs of executables."""
+    shape = (settings.num_knots, NUM_COORDINATES)
+    wide = ranges(settings)
+    mean = np.tile((wide.lower + wide.upper) / 2, (1, settings.num_knots, 1))
+    noise = np.random.default_rng(0).standard_normal((settings.num_samples, *shape), dtype=np.float32)
+    made_of = layout(settings.num_samples, 1, (), 0.0, 1.0)
+    return Iteration(mean, made_of, initial_sigma(settings), noise, np.ones(shape, np.float32), None, wide)

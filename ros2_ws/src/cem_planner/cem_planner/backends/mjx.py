@@ -26,8 +26,7 @@ from ..costs import TERM_NAMES
 from ..executor import GravityModel
 from ..problem import Goal, PlanState, Problem
 from ..settings import PlannerSettings
-from . import BackendError, padded
-from .fused import CostFunction, Found, Search, example_search, search_function
+from . import BackendError, Iterated, Iteration, fused, padded
 from .physics import control, terms
 from .physics.given import FeedForward, Given, given
 from .physics.model import PhysicsOptions, rollout_model
@@ -37,7 +36,7 @@ Compiled = Callable[..., Any]
 
 
 class MjxBackend:
-    """Rolls samples out with MJX, in one batch; `search` makes a whole plan in one call."""
+    """Rolls samples out with MJX, in one batch; `iterate` makes a whole iteration in one call."""
 
     name = "mjx"
 
@@ -49,7 +48,7 @@ class MjxBackend:
         options: PhysicsOptions | None = None,
         mount: Mount | None = None,
         compiled: Compiled | None = None,
-        searching: Compiled | None = None,
+        iterating: Compiled | None = None,
         rung: str = "jit",
         startup_seconds: float = 0.0,
     ) -> None:
@@ -61,7 +60,7 @@ class MjxBackend:
             options: of the simulation.
             mount: of the arm on the trunk.
             compiled: `function(settings, ...)` in compiled form.
-            searching: `plan_function(settings, ...)` in compiled form.
+            iterating: `iteration(settings, ...)` in compiled form.
             rung: how they came to be.
             startup_seconds: wall time that this took.
 
@@ -75,9 +74,8 @@ class MjxBackend:
         self._settings, self._options, self._mount = settings, options, mount
         self._feed_forward = FeedForward(GravityModel(mount))
         self._given: tuple[Problem, Given] | None = None
-        self._compiled, self._searching = compiled, searching
-        if compiled is None and searching is None:
-            self._compiled = jax.jit(function(settings, options, mount))
+        self._compiled, self._iterating = compiled, iterating
+        require_mjx()
         self.rung = rung
         self.startup_seconds = startup_seconds or time.perf_counter() - begin
 
@@ -91,11 +89,12 @@ class MjxBackend:
         found, _ = self._compiled(self._facts(problem), weights, batch)
         return np.asarray(found)[: len(knots)]
 
-    def search(self, problem: Problem, weights: NDArray[np.float32], start: Search) -> Found:
-        """Return what a whole search came to, in one call of one executable."""
-        if self._searching is None:
-            self._searching = jax.jit(plan_function(self._settings, self._options, self._mount))
-        return jax.device_get(self._searching(self._facts(problem), weights, start))
+    def iterate(self, problem: Problem, weights: NDArray[np.float32], start: Iteration) -> Iterated:
+        """Return what an iteration came to, as `Iterates.iterate`."""
+        if self._iterating is None:
+            self._iterating = jax.jit(iteration(self._settings, self._options, self._mount))
+        found = self._iterating(self._facts(problem), weights, *fused.pack(start))
+        return fused.unpack(found, self._settings.num_knots)
 
     def _facts(self, problem: Problem) -> Given:
         if self._given is None or self._given[0] is not problem:
@@ -110,16 +109,15 @@ def single(facts: Given) -> Given:
 
 def function(
     settings: PlannerSettings, options: PhysicsOptions | None = None, mount: Mount | None = None
-) -> CostFunction:
-    """Return the pure function `cost(given, weights, knots) -> costs, goal errors`, for any number of samples.
+) -> fused.CostFunction:
+    """Return the pure function `cost(given, weights, knots) -> costs, first goal error`, for any number of samples.
 
     Raises:
         BackendError: if mujoco-mjx is missing.
     """
-    try:
-        from mujoco import mjx
-    except ImportError:
-        raise BackendError("mjx: mujoco-mjx is missing; pip install mujoco-mjx==3.17.0, or another backend") from None
+    require_mjx()
+    from mujoco import mjx
+
     options = options or PhysicsOptions()
     model = rollout_model(settings, options, mount)
     device_model, blank = mjx.put_model(model, impl="jax"), mjx.make_data(model, impl="jax")
@@ -144,16 +142,24 @@ def function(
         values = terms.terms(facts, sensors, qpos, qvel, jnp)
         intact = jnp.isfinite(qpos).all((-2, -1)) & jnp.isfinite(sensors).all((-2, -1))
         found = terms.total(facts, values, knots, weights, scale, intact, jnp)
-        return found, terms.goal_distance(facts, sensors, jnp)
+        return found, terms.goal_distance(facts, sensors, jnp)[0]
 
     return cost
 
 
-def plan_function(
+def iteration(
     settings: PlannerSettings, options: PhysicsOptions | None = None, mount: Mount | None = None
-) -> Callable[[Given, JaxArray, Search], Found]:
-    """Return the pure function `search(given, weights, start) -> Found` of a whole plan, to compile."""
-    return search_function(settings, function(settings, options, mount))
+) -> Callable[..., tuple[JaxArray, JaxArray]]:
+    """Return the pure function of an iteration, `fused.iteration_function`, to compile."""
+    return fused.iteration_function(settings, function(settings, options, mount))
+
+
+def require_mjx() -> None:
+    """Raise BackendError if mujoco-mjx is missing."""
+    try:
+        from mujoco import mjx  # noqa: F401
+    except ImportError:
+        raise BackendError("mjx: mujoco-mjx is missing; pip install mujoco-mjx==3.17.0, or another backend") from None
 
 
 def model_bytes(settings: PlannerSettings, options: PhysicsOptions | None = None, mount: Mount | None = None) -> bytes:
@@ -170,9 +176,10 @@ def example_arguments(settings: PlannerSettings, chunk: int | None = None) -> tu
     return _example_given(), np.ones(len(TERM_NAMES), np.float32), knots + _standing().astype(np.float32)
 
 
-def example_plan_arguments(settings: PlannerSettings) -> tuple[Any, ...]:
-    """Return arguments for `plan_function`: a robot that stands in its nominal pose."""
-    return _example_given(), np.ones(len(TERM_NAMES), np.float32), example_search(settings)
+def example_iteration(settings: PlannerSettings) -> tuple[Any, ...]:
+    """Return arguments for `iteration`: a robot that stands in its nominal pose."""
+    start = fused.pack(fused.example_start(settings))
+    return _example_given(), np.ones(len(TERM_NAMES), np.float32), *start
 
 
 def _standing() -> NDArray[np.float64]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from go2_piper_description.kinematics import ArmKinematics
 from go2_piper_description.links import Mount
@@ -19,21 +19,22 @@ from ...lag import LagParameters
 from ...problem import Problem
 from ...settings import PlannerSettings
 from ...stance import NOMINAL_TRUNK, trunk_rotation
-from .. import padded
-from .cost import PROBLEM_SIZE, CostFunction, cost_function, pack
+from .. import Iterated, Iteration, fused, padded
+from .cost import PROBLEM_SIZE, CostFunction, cost_function, goal_error_function, pack
 from .model import responses
 
 Array = NDArray[np.float64]
 
-MOST_IN_BLOCK = 100
-"""Samples computed at once: up to here the intermediate results stay in a core's cache. Blocks in a loop inside of the
-executable took 1.8 ms for 500 samples where one block of 500 took 6.7 and four calls with 125 each 3.3 (CPU time on a
-busy machine)."""
+MOST_IN_BLOCK = 96
+"""Samples computed at once: up to here the intermediate results stay in a core's cache; blocks are a loop inside of
+the executable."""
+LANES = 8
+"""Samples in a vector of the CPU; blocks are a multiple of it, else the last ones of each are computed one by one."""
 MOST_IN_CALL = 512
 """Samples in one call; between calls a deadline can end the plan."""
 
-Compiled = Callable[[Any, Any, Any], Any]
-"""The compiled cost function: arrays in, costs out."""
+Compiled = Callable[..., Any]
+"""A compiled function: arrays in, arrays out."""
 
 
 class ReducedBackend:
@@ -48,6 +49,7 @@ class ReducedBackend:
         lag: LagParameters | None = None,
         mount: Mount | None = None,
         compiled: Compiled | None = None,
+        iterating: Compiled | None = None,
         rung: str = "jit",
         startup_seconds: float = 0.0,
     ) -> None:
@@ -57,33 +59,37 @@ class ReducedBackend:
             settings: horizon, knots, spline, time step and samples are constants of its executable.
             lag: of the coordinates; None takes the defaults.
             mount: of the arm on the trunk; None takes the description's.
-            compiled: the function of `function(settings, ...)` in compiled form, such as one loaded from a file; None
-                compiles it here.
-            rung: how `compiled` came to be.
+            compiled: `function(settings, ...)` in compiled form, such as one loaded from a file.
+            iterating: `iteration(settings, ...)` in compiled form. Of the two functions, what is not given is compiled
+                at its first call.
+            rung: how they came to be.
             startup_seconds: wall time that this took.
         """
-        self._lag, self._settings = lag or LagParameters(), settings
+        self._lag, self._settings, self._mount = lag or LagParameters(), settings, mount
         self._arm = ArmKinematics(mount)
         self.chunk = chunk_size(settings.num_samples)
         self.rung, self.startup_seconds = rung, startup_seconds
-        if compiled is None:
-            begin = time.perf_counter()
-            compiled = jax.jit(function(settings, self._lag, mount)).lower(*example_arguments(settings)).compile()
-            self.startup_seconds = time.perf_counter() - begin
-        self._compiled = compiled
+        self._compiled, self._iterating = compiled, iterating
         times = (np.arange(settings.num_steps) + 0.5) * settings.time_step
         basis = splines.basis(times, settings.plan_horizon, settings.num_knots, settings.spline)
         self._end = responses(self._lag, basis, settings.time_step)[0]
         self._packed: tuple[Problem, NDArray[np.float32]] | None = None
 
+    def iterate(self, problem: Problem, weights: NDArray[np.float32], start: Iteration) -> Iterated:
+        """Return what an iteration came to, as `Iterates.iterate`."""
+        if self._iterating is None:
+            self._iterating = jax.jit(iteration(self._settings, self._lag, self._mount))
+        found = self._iterating(self._row(problem), weights, *fused.pack(start))
+        return fused.unpack(found, self._settings.num_knots)
+
     def rollout(
         self, problem: Problem, knots: NDArray[np.floating], weights: NDArray[np.float32]
     ) -> NDArray[np.floating]:
         """Return the cost of each sample, as `Backend.rollout`."""
-        if self._packed is None or self._packed[0] is not problem:
-            self._packed = problem, pack(problem)  # the chunks of one plan share it
+        if self._compiled is None:
+            self._compiled = jax.jit(function(self._settings, self._lag, self._mount))
         batch = np.asarray(padded(knots, self.chunk), dtype=np.float32)
-        return np.asarray(self._compiled(self._packed[1], weights, batch))[: len(knots)]
+        return np.asarray(self._compiled(self._row(problem), weights, batch))[: len(knots)]
 
     def goal_error(self, problem: Problem, knots: NDArray[np.floating]) -> float:
         """Return the distance of `ee_link` from the goal at the end of one trajectory, m; knots of shape (K, 12)."""
@@ -93,37 +99,71 @@ class ReducedBackend:
         place = trunk_rotation(end) @ self._arm.ee_position(end[6:]) + end[:3] + NOMINAL_TRUNK
         return float(np.linalg.norm(problem.goal.position - place))
 
+    def _row(self, problem: Problem) -> NDArray[np.float32]:
+        if self._packed is None or self._packed[0] is not problem:
+            self._packed = problem, pack(problem)  # the chunks of one plan share it
+        return self._packed[1]
+
 
 def function(settings: PlannerSettings, lag: LagParameters | None = None, mount: Mount | None = None) -> CostFunction:
-    """Return the pure function to compile: `cost_function` in blocks; `example_arguments` shows its arguments."""
+    """Return the pure function of rollouts alone: `cost_function` in blocks, of knots (n, K, 12), n up to `chunk_size`.
+
+    `example_arguments` shows its arguments.
+    """
     cost = cost_function(settings, lag or LagParameters(), mount)
     blocks, rows = _blocks(settings.num_samples)
 
     def in_blocks(problem: jax.Array, weights: jax.Array, knots: jax.Array) -> jax.Array:
-        stacked = knots.reshape(blocks, rows, *knots.shape[1:])
-        return jax.lax.map(lambda block: cost(problem, weights, block), stacked).reshape(-1)
+        missing = blocks * rows - len(knots)
+        padded = jnp.concatenate([knots, jnp.zeros((missing, *knots.shape[1:]), knots.dtype)]) if missing else knots
+        stacked = jnp.moveaxis(padded.reshape(blocks, rows, *knots.shape[1:]), 1, -1)
+        found = jax.lax.map(lambda block: cost(problem, weights, block), stacked).reshape(-1)
+        return found[: len(knots)]
 
     return in_blocks
 
 
+def iteration(
+    settings: PlannerSettings, lag: LagParameters | None = None, mount: Mount | None = None
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """Return the pure function of an iteration, `fused.iteration_function`; `example_iteration` shows its arguments."""
+    lag = lag or LagParameters()
+    cost = function(settings, lag, mount)
+
+    def with_error(problem: jax.Array, weights: jax.Array, knots: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return cost(problem, weights, knots), jnp.float32(0.0)
+
+    return fused.iteration_function(settings, with_error, goal_error_function(settings, lag, mount))
+
+
 def chunk_size(num_samples: int) -> int:
     """Return how many samples one call evaluates: of up to MOST_IN_CALL all, else equal parts."""
-    blocks, rows = _blocks(num_samples)
-    return blocks * rows
+    return math.ceil(num_samples / math.ceil(num_samples / MOST_IN_CALL))
 
 
 def _blocks(num_samples: int) -> tuple[int, int]:
-    """Return blocks in a call and samples in a block (5 and 100 of 500)."""
-    in_call = math.ceil(num_samples / math.ceil(num_samples / MOST_IN_CALL))
-    blocks = math.ceil(in_call / MOST_IN_BLOCK)
-    return blocks, math.ceil(in_call / blocks)
+    """Return blocks in a call and samples in a block, a multiple of LANES (7 and 72 of 500)."""
+    vectors = math.ceil(chunk_size(num_samples) / LANES)
+    most = MOST_IN_BLOCK // LANES
+    # as few as possible left over; of those the fewest blocks
+    blocks = min(range(math.ceil(vectors / most), 2 * math.ceil(vectors / most) + 1), key=lambda n: (-vectors % n, n))
+    return blocks, LANES * math.ceil(vectors / blocks)
 
 
 def example_arguments(settings: PlannerSettings) -> tuple[NDArray[np.float32], ...]:
-    """Return arguments of the right shapes and types, to compile with: a robot that stands in its nominal pose."""
+    """Return arguments for `function`: a robot that stands in its nominal pose."""
+    knots = np.zeros((chunk_size(settings.num_samples), settings.num_knots, 12), np.float32)
+    return _example_problem(), np.ones(len(TERM_NAMES), np.float32), knots
+
+
+def example_iteration(settings: PlannerSettings) -> tuple[Any, ...]:
+    """Return arguments for `iteration`: a robot that stands in its nominal pose."""
+    return _example_problem(), np.ones(len(TERM_NAMES), np.float32), *fused.pack(fused.example_start(settings))
+
+
+def _example_problem() -> NDArray[np.float32]:
     problem = np.zeros(PROBLEM_SIZE, np.float32)
     problem[48:51] = 0.5, 0.0, 0.3
     problem[51:60] = np.eye(3, dtype=np.float32).ravel()
     problem[61:] = np.array([[0.23, 0.2, 0], [0.23, -0.2, 0], [-0.23, 0.2, 0], [-0.23, -0.2, 0]]).ravel()
-    knots = np.zeros((chunk_size(settings.num_samples), settings.num_knots, 12), np.float32)
-    return problem, np.ones(len(TERM_NAMES), np.float32), knots
+    return problem

@@ -66,26 +66,53 @@ def cost_function(settings: PlannerSettings, lag: LagParameters, mount: Mount | 
     """Return `cost(problem, weights, knots)`: pure, jittable for any number of samples.
 
     Its arguments are float32 arrays: problem (PROBLEM_SIZE,) as `pack` makes it, weights (len(TERM_NAMES),) and knots
-    (n, K, 12); it returns costs (n,). Horizon, knots, spline, time step, first sigmas (the unit of `command_rate`),
-    lags and the robot's masses and lengths are constants in it.
+    (K, 12, n), samples last; it returns costs (n,). Horizon, knots, spline, time step, first sigmas (the unit of
+    `command_rate`), lags and the robot's masses and lengths are constants in it.
     """
-    times = (np.arange(settings.num_steps) + 0.5) * settings.time_step
-    basis = splines.basis(times, settings.plan_horizon, settings.num_knots, settings.spline)
-    position, velocity = model.responses(lag, basis, settings.time_step)
+    position, velocity = _responses(settings, lag)
     shape = model.arm_shape(mount)
     scale = costs.rate_scale(settings)
+    steps = settings.num_steps
+    last = np.arange(steps) == steps - 1
 
     def cost(problem: JaxArray, weights: JaxArray, knots: JaxArray) -> JaxArray:
         given = _unpack(problem)
         x = _trajectory(position, given, knots, range(NUM_COORDINATES))
         v = _trajectory(velocity, given, knots, range(6))
         running, end_effector = _steps(shape, given, weights, x, v)
-        total = jnp.mean(running + end_effector, axis=0)
-        total = total + weights[TERM["terminal_ee"]] * end_effector[-1]
-        rate = costs.command_rate(knots, given["previous_command"], scale)
+        share = 1.0 / steps + weights[TERM["terminal_ee"]] * last.astype(np.float32)
+        each = running * (1.0 / steps) + end_effector * share[:, None]
+        # a matrix product, which XLA does not fuse with what is before it: that is then computed for whole rows of
+        # samples at once and not, in a sum's inner loop, for the 25 steps of one, of which 8 vectors leave one over
+        total = (jnp.ones((1, steps), jnp.float32) @ each)[0]
+        rate = costs.command_rate(jnp.moveaxis(knots, -1, 0), given["previous_command"], scale)
         return total + weights[TERM["command_rate"]] * rate
 
     return cost
+
+
+def goal_error_function(
+    settings: PlannerSettings, lag: LagParameters, mount: Mount | None = None
+) -> Callable[[JaxArray, JaxArray], JaxArray]:
+    """Return `error(problem, knots)`: distance of `ee_link` from the goal at the end of knots (K, 12), m, ()."""
+    position, _ = _responses(settings, lag)
+    end = Response(position.free[-1:], position.forced[-1:], position.held[-1:])
+    shape = model.arm_shape(mount)
+
+    def error(problem: JaxArray, knots: JaxArray) -> JaxArray:
+        given = _unpack(problem)
+        x = _trajectory(end, given, knots[..., None], range(NUM_COORDINATES))
+        turned = model.rotate(model.rotation_rows(x[3], x[4], x[5]), model.arm_points(shape, tuple(x[6:])).ee)
+        trunk, goal = model.trunk_position((x[0], x[1], x[2])), given["goal_position"]
+        return jnp.sqrt(_sum((goal[i] - trunk[i] - turned[i]) ** 2 for i in range(3)))[0, 0]
+
+    return error
+
+
+def _responses(settings: PlannerSettings, lag: LagParameters) -> tuple[Response, Response]:
+    times = (np.arange(settings.num_steps) + 0.5) * settings.time_step
+    basis = splines.basis(times, settings.plan_horizon, settings.num_knots, settings.spline)
+    return model.responses(lag, basis, settings.time_step)
 
 
 def _unpack(problem: JaxArray) -> dict[str, JaxArray]:
@@ -97,14 +124,14 @@ def _unpack(problem: JaxArray) -> dict[str, JaxArray]:
 
 
 def _trajectory(response: Response, given: dict[str, JaxArray], knots: JaxArray, which: range) -> list[JaxArray]:
-    """Return the coordinates over time, each of shape (T, n)."""
+    """Return the coordinates over time, each of shape (T, n), of knots (K, 12, n)."""
     rows: list[JaxArray] = []
     for i in which:
         free = response.free[:, i, 0] * given["position"][i] + response.free[:, i, 1] * given["velocity"][i]
         begin = free + response.held[:, i] * given["offset"][i]
         forced = jnp.asarray(response.forced[:, :, i], jnp.float32)
         # a sum of products, which XLA fuses with what follows; a matrix product it would not
-        moved = _sum(forced[:, k, None] * knots[None, :, k, i] for k in range(forced.shape[1]))
+        moved = _sum(forced[:, k, None] * knots[None, k, i] for k in range(forced.shape[1]))
         rows.append(jnp.asarray(begin, jnp.float32)[:, None] + moved)
     return rows
 
