@@ -1,8 +1,9 @@
-# Go2 + Piper: `make sim`, `make test`, `make lint`, `make bench`. Each makes .venv first and is quick the second time.
+# Go2 + Piper: `make sim`, `make real`, `make test`, `make lint`, `make bench`. Each makes .venv first and is quick the second time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SIM_STAMP := $(VENV)/.sim-stamp
+REAL_STAMP := $(VENV)/.real-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -10,14 +11,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ifdef ROS_DISTRO
 VENV_OPTIONS := --system-site-packages
 SIM_PACKAGE := .[planner]
+REAL_PACKAGE := .[planner,real]
 DEV_PACKAGE := .[planner,mjx,real,train,dev]
 else
 VENV_OPTIONS :=
 SIM_PACKAGE := .[ros,planner]
+REAL_PACKAGE := .[ros,planner,real]
 DEV_PACKAGE := .[ros,planner,mjx,real,train,dev]
 endif
 
-.PHONY: help sim test lint bench
+.PHONY: help sim real test lint bench
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +28,9 @@ help: ## this list
 
 sim: $(SIM_STAMP) ## the simulated robot; ARGS="--help" lists the options
 	@$(BIN)/python -m moe_controller.sim $(ARGS)
+
+real: $(REAL_STAMP) ## the real robot, or with ARGS="--emulate" emulated hardware in its place
+	@$(BIN)/python -m moe_controller.real $(ARGS)
 
 test: $(DEV_STAMP) ## all tests; ARGS="-k name" picks some
 	@tools/system_deps.sh
@@ -56,7 +62,12 @@ $(SIM_STAMP): pyproject.toml | $(BIN)/python
 	@$(PIP) install --editable '$(SIM_PACKAGE)'
 	@touch $@
 
+$(REAL_STAMP): pyproject.toml | $(BIN)/python
+	@echo "installing into $(VENV) with the robot's drivers (once; about a minute)"
+	@$(PIP) install --editable '$(REAL_PACKAGE)'
+	@touch $(SIM_STAMP) $@
+
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV) with training and tests (once; some minutes)"
 	@$(PIP) install --editable '$(DEV_PACKAGE)'
-	@touch $(SIM_STAMP) $@
+	@touch $(SIM_STAMP) $(REAL_STAMP) $@

@@ -16,6 +16,7 @@ WORKSPACE = ROOT / "ros2_ws"
 NODES = {
     "robot_bridge": ["bridge_node"],
     "sim_bridge": ["viewer_node"],
+    "go2_piper_driver": ["emulated_robot"],
     "cem_planner": ["cem_planner_node"],
     "moe_controller": ["moe_controller_node", "scenario_node"],
 }

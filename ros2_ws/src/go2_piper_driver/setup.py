@@ -20,7 +20,7 @@ setup(
     install_requires=["setuptools"],
     zip_safe=False,
     entry_points={
-        "console_scripts": [],
+        "console_scripts": ["emulated_robot = go2_piper_driver.emulation.emulated_robot:main"],
         "can.interface": ["loopcan = go2_piper_driver.emulation.can.loopcan:LoopcanBus"],
     },
 )

@@ -324,9 +324,24 @@ class Bridge(Node):
             hardware_id=self.settings.bridge.plant,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
-        message = DiagnosticArray(status=[status])
+        message = DiagnosticArray(status=[status, *self._plant_status()])
         message.header.stamp = convert.to_time(now, self._offset_ns)
         self._diagnostics_pub.publish(message)
+
+    def _plant_status(self) -> list[DiagnosticStatus]:
+        """Return what the plant tells about itself, if it does."""
+        describe = getattr(self.plant, "diagnostics", None)
+        if describe is None:
+            return []
+        state = self._state
+        level, message = DiagnosticStatus.OK, "ok"
+        if state is not None and (state.faults or state.wear):
+            level = DiagnosticStatus.ERROR if state.faults else DiagnosticStatus.WARN
+            message = "; ".join((*state.faults, *state.wear))
+        values = [KeyValue(key=key, value=str(value)) for key, value in describe().items()]
+        plant = self.settings.bridge.plant
+        return [DiagnosticStatus(level=level, name="robot_bridge: plant", message=message, hardware_id=plant,
+                                 values=values)]  # fmt: skip
 
 
 def _refuse_change(_: list[Parameter]) -> SetParametersResult:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from robot_bridge.host.realtime import make_punctual
 from robot_bridge.plant import PlantError
 
 from .robot import EmulatedRobot, EmulationOptions
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PlantError, ValueError, OSError) as error:
         print(f"emulation: {error}", file=sys.stderr)
         return 1
+    make_punctual()  # a real robot would not share this machine's processors
     print(READY, flush=True)
     try:
         while not stopping:

@@ -4,7 +4,6 @@ The first packet says which device to make. A device is a `HostedDevice` class "
 keyword arguments, or any plant class of this project, by way of `local_plant`.
 """
 
-import gc
 import importlib
 import logging
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 from . import layout
 from .channel import Channel, Closed
 from .loop import HostedDevice, Loop
+from .realtime import make_punctual
 from .watchdog import Limits
 
 _HELLO_TIME = 30.0
@@ -66,7 +66,7 @@ def main(descriptor: int) -> int:
         limits = Limits(float(hello["silence"]), float(hello["state_age"]))
         loop = Loop(device, channel, limits, float(hello["period"]))
         if not stopped:
-            gc.freeze() if hasattr(gc, "freeze") else None
+            loop.scheduling = make_punctual()
             loop.run()
         return 0
     except Closed:

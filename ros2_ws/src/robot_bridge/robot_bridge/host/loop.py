@@ -85,6 +85,8 @@ class Loop:
         self.intervals = Intervals()
         self.stopping = False
         """Set from outside, by a signal: the loop ends after its turn."""
+        self.scheduling = "normal"
+        """What the kernel granted."""
         self._targets = None  # type: Optional[layout.Targets]
         self._received = None  # type: Optional[float]
         self._sent_stamp = None  # type: Optional[float]
@@ -178,6 +180,7 @@ class Loop:
         values["host_interval_p50_ms"] = "{:.3f}".format(1e3 * self.intervals.percentile(50))
         values["host_interval_p99_ms"] = "{:.3f}".format(1e3 * self.intervals.percentile(99))
         values["host_interval_max_ms"] = "{:.3f}".format(1e3 * self.intervals.worst)
+        values["host_scheduling"] = self.scheduling
         values["host_skipped"] = str(self._skipped)
         values["host_cpu_s"] = "{:.2f}".format(time.process_time())
         values["host_watchdog"] = self.watchdog.reason or "ok"
