@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
@@ -158,6 +158,8 @@ class PiperArm:
         age = time.monotonic() - state.stamp
         if age > STATE_TIMEOUT:
             raise PlantError(f"arm: no joint frames for {age:.2f} s on {self.options.channel}")
+        if self.reason and not state.faults:  # what the arm holds for may be over, but it does not go on by itself
+            state = replace(state, faults=(f"{self.mode.value}: {self.reason}",))
         return state
 
     def write(self, targets: ArmTargets) -> None:

@@ -36,7 +36,7 @@ class Assembler:
         self._started = 0.0
         self._last: JointFrames | None = None
         self.rejected = 0
-        """Cycles given up because a frame was missing, out of order, late or from another time."""
+        """Frames given up because one was missing, out of order, late or from another time."""
 
     def feed(self, part: int, values: tuple[int, int], now: float) -> JointFrames | None:
         """Take one frame and return the measurement that it completes.
@@ -52,8 +52,7 @@ class Assembler:
             self._parts, self._started = [values], now
             return None
         if part != len(self._parts) or now - self._started > _MAX_SPREAD:
-            if self._parts:
-                self.rejected += 1
+            self.rejected += 1
             self._parts = []
             return None
         self._parts.append(values)

@@ -30,7 +30,7 @@ STATE_TIMEOUT = 0.1
 ENABLE_TIMEOUT = 3.0
 """s in which all motors must have power and the arm must be under CAN control."""
 CONTROL_TIMEOUT = 0.2
-"""s without CAN control or power while following: the slow frames come every 25 ms."""
+"""s without CAN control while following, which a person may take with the teach button."""
 SPEED_RAMP = 2.0
 """s in which the speed grows from `FIRST_SPEED` to its full share."""
 FIRST_SPEED = 0.1
@@ -140,11 +140,12 @@ class Follower:
             return inputs.state.faults[0]
         if self.mode is not Mode.FOLLOWING:
             return None
-        if all(inputs.powered) and inputs.under_control:
+        if not all(inputs.powered):
+            return f"{_without_power(inputs)}: lost power"
+        if inputs.under_control:
             self._control_seen = inputs.now
         elif inputs.now - self._control_seen > CONTROL_TIMEOUT:
-            dead = [name for name, on in zip(ARM_JOINT_NAMES, inputs.powered, strict=True) if not on]
-            return f"{', '.join(dead)}: lost power" if dead else "the arm left CAN control"
+            return "the arm left CAN control"
         return None
 
     def _wait(self, now: float, fault: str | None, wanted: bool, released: bool) -> None:
@@ -162,8 +163,8 @@ class Follower:
             self.mode, self._since, self._control_seen = Mode.FOLLOWING, inputs.now, inputs.now
             self._freeze(inputs)
         elif inputs.now - self._since > ENABLE_TIMEOUT:
-            dead = [name for name, on in zip(ARM_JOINT_NAMES, inputs.powered, strict=True) if not on]
-            what = f"{', '.join(dead)} got no power" if dead else "the arm did not come under CAN control"
+            dead = _without_power(inputs)
+            what = f"{dead} got no power" if dead else "the arm did not come under CAN control"
             self.mode, self._armed, self.reason = Mode.WAITING, False, f"{what} within {ENABLE_TIMEOUT:.0f} s"
 
     def _hold(self, inputs: Inputs, reason: str) -> None:
@@ -207,3 +208,7 @@ class Follower:
         goal = np.clip(near, self._lower, self._upper)
         self._sent = self._sent + np.clip(goal - self._sent, -step, step)
         return Output(position=self._sent, speed=speed, compliant=True, gripper=targets.gripper_position)
+
+
+def _without_power(inputs: Inputs) -> str:
+    return ", ".join(name for name, on in zip(ARM_JOINT_NAMES, inputs.powered, strict=True) if not on)

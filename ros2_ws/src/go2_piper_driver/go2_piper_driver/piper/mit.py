@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from go2_piper_description.joints import Joint
 
 from .wire import MIT_KD, MIT_KP, MIT_TORQUE, MitSetPoint, clamp_mit
@@ -33,6 +35,9 @@ def set_point(
         ValueError: something is not finite.
     """
     q, dq = measured
+    for value in (position, velocity, effort, kp, kd, q, dq):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} cannot be sent to {joint.name}")
     velocity = min(max(velocity, -joint.velocity), joint.velocity)
     kp = min(max(kp, 0.0), scale * MIT_KP.high)
     kd = min(max(kd, 0.0), scale * MIT_KD.high)

@@ -198,6 +198,9 @@ class LoopcanEnd:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            self._look()
+            if self._down:
+                self._drop_pending()
             self._check_up()
             left = _SLICE if deadline is None else deadline - time.monotonic()
             try:
@@ -212,6 +215,13 @@ class LoopcanEnd:
             frames = self._parse(datagram)
             if frames:
                 return frames
+
+    def _drop_pending(self) -> None:
+        """Forget what came while the channel was down."""
+        self._socket.settimeout(0.0)
+        with contextlib.suppress(OSError):
+            while self._socket.recv(1):
+                pass
 
     def _parse(self, datagram: bytes) -> list[Frame]:
         body = datagram[_TOKEN_SIZE:]

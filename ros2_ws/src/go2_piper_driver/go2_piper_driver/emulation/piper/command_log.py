@@ -45,27 +45,30 @@ class CommandLog:
         if len(self.power_cuts) < MAX_KEPT:
             self.power_cuts.append(text)
 
-    def joint_target(self, now: float, index: int, target: float, measured: float, following: bool) -> None:
+    def joint_target(self, now: float, index: int, target: float, measured: float | None, following: bool) -> None:
         """Check one joint's target.
 
         Args:
             now: s.
             index: of the joint, 0 to 5.
             target: rad.
-            measured: rad.
+            measured: rad; None for a motor without power, which does not move.
             following: whether this joint had a target before, since it got power.
         """
         joint = ARM_JOINTS[index]
         self.last_motion = now
         if not joint.lower - ROUNDING <= target <= joint.upper + ROUNDING:
             self.violation(f"{joint.name}: target {target:.4f} rad beyond its limits")
+        if measured is None:
+            return
         nearest = min(max(measured, joint.lower), joint.upper)
         if not following and abs(target - nearest) > 0.1:
             self.violation(f"{joint.name}: first target {target:.3f} rad, but it is at {measured:.3f}")
         start, before = self._window.get(index, (now, target))
         if not following:
             start, before = now, target
-        if abs(target - before) > _MAX_RATE * joint.velocity * max(now - start, _RATE_WINDOW):
+        nearer = abs(target - nearest) < abs(before - nearest)  # a stop may drop the lead that a target has
+        if not nearer and abs(target - before) > _MAX_RATE * joint.velocity * max(now - start, _RATE_WINDOW):
             self.violation(f"{joint.name}: target moved {target - before:.3f} rad in {now - start:.3f} s")
         if not following or now - start >= _RATE_WINDOW:
             start, before = now, target

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import can
 import numpy as np
 from go2_piper_description.joints import ARM_JOINT_NAMES, ARM_JOINTS, GRIPPER
 from go2_piper_description.kinematics import ArmKinematics
@@ -147,9 +149,8 @@ class EmulatedPiper:
         """
         self._motion = motion
         self._apply_faults()
-        if not self._is_down:
-            for can_id, data in self._received():
-                self._take(now, can_id, data)
+        for can_id, data in self._received():
+            self._take(now, can_id, data)
         self._advance(min(max(now - self._last_step, 0.0), _MAX_LAG) if math.isfinite(self._last_step) else 0.0)
         self._last_step = now
         self._send_due(now)
@@ -169,12 +170,12 @@ class EmulatedPiper:
         if faults.teaching:
             state.ctrl_mode = frames.TEACHING
 
-    def _received(self) -> Iterable[Frame]:
-        count = 0
-        while count < _MAX_FRAMES_PER_STEP and (bundle := self._end.receive(0.0)):
-            count += len(bundle)
-            if not self.faults.silent:
-                yield from bundle
+    def _received(self) -> list[Frame]:
+        found: list[Frame] = []
+        with contextlib.suppress(can.CanOperationError):  # the bus is down
+            while len(found) < _MAX_FRAMES_PER_STEP and (bundle := self._end.receive(0.0)):
+                found += bundle
+        return [] if self.faults.silent else found
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -237,7 +238,8 @@ class EmulatedPiper:
         for offset, raw in enumerate(frames.unpack_pair(data)):
             index, target = 2 * pair + offset, mdeg_to_rad(raw)
             following = bool(state.following[index])
-            self.log.joint_target(now, index, target, float(self._motion.position[index]), following)
+            measured = float(self._motion.position[index])
+            self.log.joint_target(now, index, target, measured if state.enabled[index] else None, following)
             if not (state.enabled[index] and self._obeys(frames.MOVE_J, frames.MIT_OFF)):
                 continue
             state.following[index] = True
@@ -372,8 +374,9 @@ class EmulatedPiper:
             self._send(self._end, bundle)
 
     def _send(self, end: LoopcanEnd, bundle: list[Frame]) -> None:
-        if not self._is_down and end.acknowledged():
-            end.send(bundle)
+        if end.acknowledged():
+            with contextlib.suppress(can.CanOperationError):  # the bus is down
+                end.send(bundle)
 
     def _feedback(self) -> list[Frame]:
         """Return the frames of one cycle, 3040 per second in all."""

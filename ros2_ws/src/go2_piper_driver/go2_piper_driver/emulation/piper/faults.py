@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -58,8 +59,29 @@ class PiperFaults:
         for name, value in vars(PiperFaults()).items():
             setattr(self, name, value)
 
-    def set(self, name: str, value: object) -> None:
-        """Set one fault by name. Raises ValueError, in one line, if there is no such fault."""
-        if name not in (item.name for item in fields(self)):
-            raise ValueError(f'no fault "{name}" of the arm; there are {", ".join(item.name for item in fields(self))}')
-        setattr(self, name, value)
+    def set(self, name: str, value: Any) -> None:
+        """Set one fault by name, as JSON brings it. Raises ValueError, in one line, for a wrong name or value."""
+        known = vars(PiperFaults())
+        if name not in known:
+            raise ValueError(f"no fault {name} of the arm: there are {', '.join(known)}")
+        try:
+            setattr(self, name, _like(known[name], value))
+        except (TypeError, ValueError, AttributeError):
+            raise ValueError(f"fault {name}: {value!r} does not fit, it is {known[name]!r} by default") from None
+
+
+def _like(default: Any, value: Any) -> Any:
+    """Return the value in the type of the default. Raises TypeError, ValueError or AttributeError."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        if not (isinstance(default, bool) and isinstance(value, bool)):
+            raise TypeError
+        return value
+    if isinstance(default, dict):
+        return {int(motor): int(bits) for motor, bits in value.items()}
+    if isinstance(default, frozenset):
+        return frozenset(int(motor) for motor in value)
+    if default is None:
+        return None if value is None else str(value)
+    if isinstance(value, str):
+        raise TypeError
+    return type(default)(value)
