@@ -6,7 +6,7 @@ import random
 
 from go2_piper_driver.piper.assembler import Assembler, JointFrames
 from go2_piper_driver.piper.wire import MDEG_PER_RAD
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CYCLE = 0.005
@@ -54,6 +54,7 @@ def test_a_jump_is_refused_until_the_arm_can_have_moved_there() -> None:
     assert first >= 10 and all(answers[first:])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0))
 def test_under_any_mix_every_vector_is_close_to_one_instant(seed: int, trouble: float) -> None:
     """Joint values tell their cycle. A moving arm, frames lost, doubled, swapped and late."""

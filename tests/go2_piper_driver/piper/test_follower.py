@@ -294,6 +294,7 @@ TestAnyInputs = AnyInputs.TestCase
 TestAnyInputs.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 
 
+@settings(deadline=None)
 @given(poses, poses)
 def test_targets_far_away_are_reached_only_inside_the_limits(start: np.ndarray, goal: np.ndarray) -> None:
     bench = Bench()

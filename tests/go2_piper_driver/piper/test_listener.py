@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from go2_piper_driver.piper import frames
 from go2_piper_driver.piper.listener import SLOW_TIMEOUT, STATUS_TIMEOUT, Listener
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .feedback_frames import HOMED, Clock, feed, healthy
@@ -158,6 +158,7 @@ frame = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(frame, max_size=60))
 def test_any_frames_are_taken(stream: list[tuple[int, bytes]]) -> None:
     clock = Clock()
