@@ -13,8 +13,6 @@ from typing import IO
 
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, NUM_JOINTS
-from robot_bridge.checks import limit_torque
-from robot_bridge.gate_params import GateParams
 from robot_bridge.host.hosted_plant import HostedPlant
 from robot_bridge.plant import PlantError
 from robot_bridge.types import JointTargets, RobotState
@@ -29,6 +27,8 @@ ODOMETRY = ("legs", "none")
 _CLAIM_TIME = 6.0
 """s to wait for a host that is just leaving the robot."""
 _FIRST_ARM_STATE = 2.0
+_ARM_PERIOD = 0.004
+"""s between two looks at the arm, whose states come every 5 ms."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Go2PiperPlant:
         self._arm = PiperArm(PiperOptions(given.can, given.can_interface, speed_percent=given.arm_speed,
                                           mit=given.arm_mit))  # fmt: skip
         self._odometry = LegOdometry() if given.odometry == "legs" else None
-        self._limits = GateParams(torque_fraction=1.0)
+        self._arm_targets: JointTargets | None = None
+        self._arm_written = self._arm_read = 0.0
         self._claim: IO[str] | None = None
         self._arm_started = False
         self._go2_state: Go2State | None = None
@@ -119,11 +120,13 @@ class Go2PiperPlant:
 
     def write(self, targets: JointTargets) -> None:
         """Command dog and arm, inside every limit."""
-        if self._state is not None:
-            targets = limit_torque(targets, self._state, self._limits)
         row = LEG_SLICE
         self._go2.write(targets.position[row], targets.velocity[row], targets.effort[row], targets.kp[row],
                         targets.kd[row])  # fmt: skip
+        now = time.monotonic()
+        if targets is self._arm_targets and now - self._arm_written < _ARM_PERIOD:
+            return  # the arm's driver repeats them by itself
+        self._arm_targets, self._arm_written = targets, now
         row = ARM_SLICE
         self._write_arm(ArmTargets(targets.position[row], targets.velocity[row], targets.effort[row], targets.kp[row],
                                    targets.kd[row], targets.gripper_position))  # fmt: skip
@@ -131,6 +134,7 @@ class Go2PiperPlant:
     def damp(self) -> None:
         """Damp the legs; the arm holds where it is."""
         self._go2.damp()
+        self._arm_targets = None
         zeros = np.zeros(6)
         self._write_arm(ArmTargets(zeros, zeros, zeros, zeros, zeros))
 
@@ -167,6 +171,10 @@ class Go2PiperPlant:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _read_arm(self) -> None:
+        now = time.monotonic()
+        if now - self._arm_read < _ARM_PERIOD and not self._arm_fault:
+            return
+        self._arm_read = now
         try:
             self._arm_state = self._arm.read() or self._arm_state
             self._arm_fault = ""

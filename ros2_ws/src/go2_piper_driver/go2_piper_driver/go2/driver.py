@@ -18,7 +18,7 @@ from .link import Go2Link, open_link
 from .motors import Array, fill, fill_damping, prepare
 from .release import ModeWatch, ReleaseTimes, release
 from .state import Go2State, read_state
-from .wire import CRC, Sample, WireError, crc_of_cmd, crc_of_state, state_values
+from .wire import CRC, Sample, WireError, crc_of_state, state_values
 
 _LOG = logging.getLogger(__name__)
 _CALF = np.array(["calf" in name for name in LEG_JOINT_NAMES])
@@ -171,7 +171,7 @@ class Go2Driver:
 
     def _send(self) -> None:
         assert self._link is not None
-        self._command.crc = crc_of_cmd(self._command)
+        self._command.seal()
         self.counts["commands"] += 1
         if not self._link.write(self._command):
             self.counts["write_failures"] += 1

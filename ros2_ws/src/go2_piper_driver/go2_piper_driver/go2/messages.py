@@ -70,8 +70,12 @@ class LowCmd_(IdlStruct, typename="unitree_go.msg.dds_.LowCmd_"):
     crc: uint32 = 0
 
     def serialize(self, *_: Any, **__: Any) -> bytes:
-        """Return the sample as little-endian CDR."""
-        return wire.pack_cmd(self)
+        """Return the sample as little-endian CDR: the sealed one, once, or the fields as they are."""
+        return self.__dict__.pop("sealed", None) or wire.pack_cmd(self)
+
+    def seal(self) -> None:
+        """Set the checksum and keep the bytes for the next `serialize`. Raises WireError."""
+        self.__dict__["sealed"] = wire.seal_cmd(self)
 
     @classmethod
     def deserialize(cls, data: bytes, *_: Any, **__: Any) -> wire.Sample:
@@ -158,8 +162,12 @@ class LowState_(IdlStruct, typename="unitree_go.msg.dds_.LowState_"):
     crc: uint32 = 0
 
     def serialize(self, *_: Any, **__: Any) -> bytes:
-        """Return the sample as little-endian CDR."""
-        return wire.pack_state(self)
+        """Return the sample as little-endian CDR: the sealed one, once, or the fields as they are."""
+        return self.__dict__.pop("sealed", None) or wire.pack_state(self)
+
+    def seal(self) -> None:
+        """Set the checksum and keep the bytes for the next `serialize`. Raises WireError."""
+        self.__dict__["sealed"] = wire.seal_state(self)
 
     @classmethod
     def deserialize(cls, data: bytes, *_: Any, **__: Any) -> wire.Sample:

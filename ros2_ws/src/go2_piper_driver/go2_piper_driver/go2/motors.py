@@ -48,24 +48,23 @@ def prepare(command: Any) -> None:
         motor.kp = motor.kd = motor.tau = 0.0
 
 
+_LOW = np.array([LOWER, -VELOCITY, -EFFORT, np.zeros(12), np.zeros(12)])
+_HIGH = np.array([UPPER, VELOCITY, EFFORT, np.full(12, MAX_KP), np.full(12, MAX_KD)])
+
+
 def fill(command: Any, position: Array, velocity: Array, effort: Array, kp: Array, kd: Array) -> bool:
     """Write targets of the legs (arrays of shape (12,), canonical order) into a prepared command, inside every limit.
 
     Returns:
         Whether all were finite; otherwise the command is left as it was.
     """
-    if not (np.isfinite(position).all() and np.isfinite(velocity).all() and np.isfinite(effort).all()
-            and np.isfinite(kp).all() and np.isfinite(kd).all()):  # fmt: skip
+    given = np.array((position, velocity, effort, kp, kd))
+    if not np.isfinite(given).all():
         return False
-    columns = (
-        np.clip(position, LOWER, UPPER).tolist(),
-        np.clip(velocity, -VELOCITY, VELOCITY).tolist(),
-        np.clip(effort, -EFFORT, EFFORT).tolist(),
-        np.clip(kp, 0.0, MAX_KP).tolist(),
-        np.clip(kd, 0.0, MAX_KD).tolist(),
-    )
-    for slot, q, dq, tau, stiffness, damping in zip(SLOTS, *columns, strict=True):
-        motor = command.motor_cmd[slot]
+    rows = np.minimum(np.maximum(given, _LOW), _HIGH).T.tolist()
+    motors = command.motor_cmd
+    for slot, (q, dq, tau, stiffness, damping) in zip(SLOTS, rows, strict=True):
+        motor = motors[slot]
         motor.mode = SERVO
         motor.q = q if stiffness > 0.0 else POS_STOP
         motor.dq = dq if damping > 0.0 else VEL_STOP

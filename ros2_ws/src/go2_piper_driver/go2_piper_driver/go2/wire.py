@@ -26,6 +26,8 @@ _CDR_CMD = struct.Struct("<4B4IH" + "Bx5f3I" + "B3x5f3I" * 19 + "4B" + "55Bx2I")
 _CDR_STATE = struct.Struct("<4B4IH2x" + "13fB" + "B2x7fB3x3I" + "B3x7fB3x3I" * 19 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I")
 _C_CMD = struct.Struct("<4B4IH2x" + "B3x5f3I" * 20 + "4B" + "55Bx2I")
 _C_STATE = struct.Struct("<4B4IH2x" + "13fB3x" + "B3x7fB3x3I" * 20 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I")
+CRC = -1
+"""Place of the checksum among the values."""
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -97,6 +99,20 @@ def pack_state(message: Any) -> bytes:
     return CDR_HEADER + _pack(_CDR_STATE, state_values(message), "LowState")
 
 
+def seal_cmd(message: Any) -> bytes:
+    """Give a LowCmd its checksum and return it as a CDR sample, packing its values only once. Raises WireError."""
+    values = list(cmd_values(message))
+    message.crc = values[CRC] = crc32(_pack(_C_CMD, values, "LowCmd")[:-4])
+    return CDR_HEADER + _pack(_CDR_CMD, values, "LowCmd")
+
+
+def seal_state(message: Any) -> bytes:
+    """Give a LowState its checksum and return it as a CDR sample, packing its values only once. Raises WireError."""
+    values = list(state_values(message))
+    message.crc = values[CRC] = crc32(_pack(_C_STATE, values, "LowState")[:-4])
+    return CDR_HEADER + _pack(_CDR_STATE, values, "LowState")
+
+
 def unpack_cmd(data: bytes) -> Sample:
     """Return the values of a CDR sample of LowCmd. Raises WireError."""
     return Sample(_unpack(_CDR_CMD, data, "LowCmd"))
@@ -135,7 +151,6 @@ _AFTER = STATE_MOTORS + STATE_ROW * _MOTORS
 STATE_SOC, STATE_CELLS = _AFTER + 3, slice(_AFTER + 10, _AFTER + 25)
 STATE_FOOT_FORCE, STATE_TICK = slice(_AFTER + 25, _AFTER + 29), _AFTER + 33
 STATE_REMOTE, STATE_VOLTAGE = slice(_AFTER + 34, _AFTER + 74), _AFTER + 78
-CRC = -1
 
 
 def rows(values: Sequence[Any], first: int, width: int) -> NDArray[np.float64]:

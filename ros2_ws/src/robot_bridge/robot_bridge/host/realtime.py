@@ -10,7 +10,9 @@ _SWITCH_INTERVAL = 0.0005
 
 
 def make_punctual() -> str:
-    """Ask for real-time scheduling and tune the interpreter; return what was granted.
+    """Ask for real-time scheduling and tune the interpreter; return what was granted. Call it before threads start.
+
+    They inherit it, and have to: a thread without it could be kept from running while it holds the interpreter.
 
     Linux grants it to root and to users with an `rtprio` limit (/etc/security/limits.d). The kernel still leaves 5 % of
     the time to others if the loop should ever spin.
@@ -20,7 +22,7 @@ def make_punctual() -> str:
         gc.collect()
         gc.freeze()
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PRIORITY))
     except (AttributeError, OSError):
         return "normal"
     return "real time"

@@ -110,9 +110,10 @@ class EmulatedGo2:
         self._fill_imu(state)
         self._fill_power(state)
         state.tick = (2 * self._tick) % 2**32
-        state.crc = crc_of_state(state)
         if faults.bad_crc:
-            state.crc ^= 1
+            state.crc = crc_of_state(state) ^ 1
+        else:
+            state.seal()
         self.counts["states"] += 1
         return state
 
