@@ -51,7 +51,7 @@ def run(
         if kinds not in ("all", name):
             continue
         loop = ClosedLoop(settings, reduced, options=LoopOptions(latency, observe))
-        loop.planner = make()  # type: ignore[assignment]  # one with the same interface
+        loop.planner = make()
         episodes = [loop.run(goal, duration) for goal in places]
         errors = np.array([1e3 * episode.position_error for episode in episodes])
         yield (

@@ -23,7 +23,7 @@ from visualization_msgs.msg import MarkerArray
 from .backends import BackendError
 from .controller import CONTROL_PERIOD, CemController, CemOutput, ControlFault, ControllerParams
 from .costs import Weights
-from .factory import default_directory, make_kinematics, make_planners
+from .factory import Rollouts, default_directory, make_kinematics, make_planners
 from .messages import ghost_markers, plan_message
 from .plan import PlanFault
 from .planning import InlinePlanning, Planning, ThreadPlanning
@@ -48,13 +48,17 @@ class CemPlannerNode(ControlNode):
         super().__init__("cem_planner")
         self._declare("mode", "cem", "cem: the planner alone; hybrid: with the policy")
         self._declare("backend", "reduced", "what rolls samples out: reduced, mujoco, mjx")
+        for item in fields(Rollouts):
+            self._declare(f"rollouts.{item.name}", item.default, "of the mujoco backend around the reduced plan")
         self._declare("model", "", "policy file (ONNX) for hybrid; empty for the shipped one")
         self._declare("providers", ["CPUExecutionProvider"], "execution providers of onnxruntime, preferred first")
         self._declare("precompiled_dir", "", "folder of compiled functions; empty for the user's cache")
         self._declare("recompile", False, "compile anew, whatever is stored")
         self._declare("planning_thread", True, "plan beside the control loop; in lockstep always inside of it")
         self._declare("deadline", _AUTOMATIC, "s for one plan; -1: 0.8 periods, in lockstep none")
-        self._declare("prediction_delay", _AUTOMATIC, "s from a state to its plan's effect; -1: a period with a thread")
+        self._declare(
+            "prediction_delay", _AUTOMATIC, "s from a state to its plan's effect; -1: a period, without a thread 0"
+        )
         self._declare("max_plan_age", 0.2, "s after which a plan is not executed any more")
         for kind, prefix in ((PlannerSettings, "planner"), (Weights, "weights")):
             for item in fields(kind):
@@ -75,7 +79,7 @@ class CemPlannerNode(ControlNode):
         delay, deadline = self._number("prediction_delay"), self._number("deadline")
         params = ControllerParams(
             max_plan_age=self._positive("max_plan_age"),
-            prediction_delay=delay if delay is not None else period if threaded else 0.0,
+            prediction_delay=delay if delay is not None else max(settings.period, period) if threaded else 0.0,
         )
         if deadline is None and not self.lockstep:
             deadline = _DEADLINE_SHARE * max(settings.period, period)
@@ -86,6 +90,7 @@ class CemPlannerNode(ControlNode):
             directory=Path(directory) if directory else default_directory(),
             recompile=bool(self._value("recompile")),
             weights=weights,
+            rollouts=Rollouts(**{item.name: int(self._value(f"rollouts.{item.name}")) for item in fields(Rollouts)}),
             log=self.get_logger().info,
         )
         if settings.period < period - 1e-6:

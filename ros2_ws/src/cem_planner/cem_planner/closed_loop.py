@@ -25,6 +25,7 @@ from .lag import LagParameters
 from .observer import ObserverState, observe
 from .plan import Plan
 from .planner import Planner
+from .planning import MakesPlans
 from .prediction import CommandHistory, predict
 from .problem import Goal, PlanState, Problem
 from .settings import PlannerSettings
@@ -112,7 +113,7 @@ class ClosedLoop:
     ) -> None:
         self.settings, self.options = settings, options or LoopOptions()
         self.plant = StandingPlant(world)
-        self.planner = Planner(settings, backend, weights)
+        self.planner: MakesPlans = Planner(settings, backend, weights)
         self.executor = Executor(executor)
         self._smoother = Smoother()
         self.lag = lag or LagParameters()

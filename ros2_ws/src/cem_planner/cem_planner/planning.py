@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .backends import Knots
+from .backends import Backend, Knots
+from .costs import Weights
 from .ik_prior import IkPrior
 from .plan import Plan
-from .planner import Planner
 from .problem import Problem
 from .settings import PlannerSettings
 from .statistics import PlanStatistics
@@ -31,6 +31,36 @@ def arm_only(settings: PlannerSettings) -> PlannerSettings:
         f"{kind}_{part}": _FROZEN for kind in ("sigma", "floor") for part in ("trunk_position", "trunk_rotation")
     } | {f"box_{part}": _FROZEN for part in ("x", "y", "z_down", "z_up", "tilt", "yaw")}
     return replace(settings, **trunk)
+
+
+class MakesPlans(Protocol):
+    """`Planner`, `CentredPlanner`."""
+
+    weights: Weights
+
+    @property
+    def settings(self) -> PlannerSettings:
+        """What is searched."""
+
+    @property
+    def backend(self) -> Backend:
+        """What turns samples into costs."""
+
+    def plan(
+        self,
+        problem: Problem,
+        stamp: float,
+        deadline_seconds: float | None = None,
+        priors: Sequence[Knots] = (),
+        nn_seconds: float = 0.0,
+    ) -> Plan:
+        """Return a plan, as `Planner.plan`."""
+
+    def reset(self) -> None:
+        """Forget the plan before."""
+
+    def warm_up(self, problem: Problem, rounds: int = 3) -> None:
+        """Prepare, as `Planner.warm_up`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,7 @@ class _Workshop:
 
     def __init__(
         self,
-        planners: Mapping[str, Planner],
+        planners: Mapping[str, MakesPlans],
         deadline: float | None,
         kinematics: Mapping[str, IkPrior],
         clock: Callable[[], float] = time.perf_counter,
@@ -99,7 +129,7 @@ class _Workshop:
         """Make a plan without raising; None where there is none."""
         if job.run != self._run:
             self._run = job.run
-            parts: list[Planner | IkPrior] = [*self._planners.values(), *self._kinematics.values()]
+            parts: list[MakesPlans | IkPrior] = [*self._planners.values(), *self._kinematics.values()]
             for part in parts:
                 part.reset()
         planner, kinematics = self._planners[job.kind], self._kinematics.get(job.kind)
@@ -133,7 +163,7 @@ class InlinePlanning:
 
     def __init__(
         self,
-        planners: Mapping[str, Planner],
+        planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
         kinematics: Mapping[str, IkPrior] | None = None,
     ) -> None:
@@ -177,7 +207,7 @@ class ThreadPlanning:
 
     def __init__(
         self,
-        planners: Mapping[str, Planner],
+        planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
         kinematics: Mapping[str, IkPrior] | None = None,
     ) -> None:

@@ -75,7 +75,8 @@ class MjxBackend:
         self._feed_forward = FeedForward(GravityModel(mount))
         self._given: tuple[Problem, Given] | None = None
         self._compiled, self._iterating = compiled, iterating
-        require_mjx()
+        if compiled is None and iterating is None:
+            require_mjx()
         self.rung = rung
         self.startup_seconds = startup_seconds or time.perf_counter() - begin
 
