@@ -49,6 +49,10 @@ _KD = np.array([joint.kd for joint in ARM_JOINTS])
 _LOWER = np.array([joint.lower for joint in ARM_JOINTS])
 _UPPER = np.array([joint.upper for joint in ARM_JOINTS])
 _VELOCITY = np.array([joint.velocity for joint in ARM_JOINTS])
+_KI = 2.0 * _KP
+"""N m/(rad s). Assumed: position mode is said to be precise, so that it does not sag as a mere spring would."""
+_MAX_INTEGRAL = 0.5 * np.array([joint.effort for joint in ARM_JOINTS])
+"""N m."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +99,8 @@ class _Controller:
     target: Array = field(default_factory=lambda: np.zeros(6))
     reference: Array = field(default_factory=lambda: np.zeros(6))
     """Where the internal profile is on its way to the target."""
+    integral: Array = field(default_factory=lambda: np.zeros(6))
+    """N m that take the weight in position mode."""
     points: list[MitSetPoint | None] = field(default_factory=lambda: [None] * 6)
     gripper_enabled: bool = False
     gripper_target: float = 0.0
@@ -221,6 +227,7 @@ class EmulatedPiper:
         if (move_mode, mit) != (state.move_mode, state.mit):  # a change of mode starts from here
             state.target = self._motion.position.copy()
             state.reference = self._motion.position.copy()
+            state.integral[:] = 0.0
             state.points = [None] * 6
         state.ctrl_mode, state.move_mode, state.mit, state.speed = ctrl_mode, move_mode, mit, speed / 100.0
 
@@ -290,7 +297,7 @@ class EmulatedPiper:
                     self._state.enabled[index] = True
                     self._state.following[index] = False
                     self._state.target[index] = self._state.reference[index] = self._motion.position[index]
-                    self._state.points[index] = None
+                    self._state.points[index], self._state.integral[index] = None, 0.0
         if motor in frames.ALL_MOTORS:  # 7 powers the gripper too
             self._state.gripper_enabled = flag == frames.ENABLE
 
@@ -339,13 +346,15 @@ class EmulatedPiper:
         state = self._state
         step = state.speed * _VELOCITY * dt
         state.reference += np.clip(state.target - state.reference, -step, step)
+        state.integral += dt * _KI * (state.reference - self._motion.position)
+        np.clip(state.integral, -_MAX_INTEGRAL, _MAX_INTEGRAL, out=state.integral)
 
     def _motors(self) -> ArmTargets:
         state = self._state
-        kp, kd, velocity, effort = _KP.copy(), _KD.copy(), np.zeros(6), np.zeros(6)
+        kp, kd, velocity, effort = _KP.copy(), _KD.copy(), np.zeros(6), state.integral.copy()
         position = state.reference.copy()
         if state.stopped or state.ctrl_mode == frames.TEACHING:
-            kp[:], kd[:] = 0.0, _STOP_DAMPING if state.stopped else 1.0
+            kp[:], kd[:], effort[:] = 0.0, _STOP_DAMPING if state.stopped else 1.0, 0.0
         elif state.mit == frames.MIT_ON:
             for index, point in enumerate(state.points):
                 if point is not None:
