@@ -1,4 +1,4 @@
-"""How far leg odometry drifts while the shipped policy walks the emulated robot. Without network, as fast as it goes."""
+"""How far leg odometry drifts while the shipped policy walks the emulated robot; without network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, joint_array
 from go2_piper_driver.emulation.go2.emulated_go2 import EmulatedGo2
 from go2_piper_driver.emulation.physics import PERIOD, Drive, Physics
 from go2_piper_driver.estimation.leg_odometry import LegOdometry
-from go2_piper_driver.go2.state import Go2State, read_state
-from go2_piper_driver.go2.wire import state_values
+from go2_piper_driver.go2.state import read_state
+from go2_piper_driver.go2.wire import unpack_state
 from moe_controller.controller import MoeController
 from moe_controller.policy import OnnxPolicy
 from moe_controller.shipped import shipped_model
@@ -65,10 +65,13 @@ class _Walk:
             zeros = np.zeros_like(targets[row])
             drive(Drive(targets[row], zeros, zeros, self._kp[row], self._kd[row]))
         physics.step()
-        message = self.go2.state()
-        state: Go2State = read_state(state_values(message), physics.time)
-        self.estimate = self.odometry.step(state.stamp, state.position, state.velocity, state.orientation,
-                                           state.angular_velocity, state.linear_acceleration, state.foot_force)  # fmt: skip
+        sample = self.go2.state()
+        assert sample is not None
+        state = read_state(unpack_state(sample).values, physics.time)
+        self.estimate = self.odometry.step(
+            state.stamp, state.position, state.velocity, state.orientation, state.angular_velocity,
+            state.linear_acceleration, state.foot_force,
+        )  # fmt: skip
         return RobotState(
             stamp=physics.time,
             position=physics.position,

@@ -27,6 +27,8 @@ ODOMETRY = ("legs", "none")
 _CLAIM_TIME = 6.0
 """s to wait for a host that is just leaving the robot."""
 _FIRST_ARM_STATE = 2.0
+_STATE_PERIOD = 0.003
+"""s between two states at least: every second one of the Go2's is passed on, more than the bridge's 200 Hz."""
 _ARM_PERIOD = 0.004
 """s between two looks at the arm, whose states come every 5 ms."""
 
@@ -83,7 +85,6 @@ class Go2PiperPlant:
         self._arm_written = self._arm_read = 0.0
         self._claim: IO[str] | None = None
         self._arm_started = False
-        self._go2_state: Go2State | None = None
         self._arm_state: ArmState | None = None
         self._arm_fault = ""
         self._state: RobotState | None = None
@@ -111,8 +112,7 @@ class Go2PiperPlant:
         faults = self._go2.faults()
         if go2 is None:
             return None
-        if go2 is not self._go2_state or self._state is None:
-            self._go2_state = go2
+        if self._state is None or go2.stamp - self._state.stamp > _STATE_PERIOD:
             self._state = self._merge(go2, faults)
         elif faults != self._state.faults:
             self._state = replace(self._state, faults=faults)

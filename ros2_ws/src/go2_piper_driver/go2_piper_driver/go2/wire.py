@@ -106,10 +106,9 @@ def seal_cmd(message: Any) -> bytes:
     return CDR_HEADER + _pack(_CDR_CMD, values, "LowCmd")
 
 
-def seal_state(message: Any) -> bytes:
-    """Give a LowState its checksum and return it as a CDR sample, packing its values only once. Raises WireError."""
-    values = list(state_values(message))
-    message.crc = values[CRC] = crc32(_pack(_C_STATE, values, "LowState")[:-4])
+def seal_state(values: list[Any]) -> bytes:
+    """Give a LowState, as the list of its values, its checksum and return it as a CDR sample. Raises WireError."""
+    values[CRC] = crc32(_pack(_C_STATE, values, "LowState")[:-4])
     return CDR_HEADER + _pack(_CDR_STATE, values, "LowState")
 
 
@@ -149,6 +148,9 @@ STATE_QUATERNION, STATE_GYRO, STATE_ACCEL = slice(9, 13), slice(13, 16), slice(1
 STATE_MOTORS, STATE_ROW = 23, 12
 _AFTER = STATE_MOTORS + STATE_ROW * _MOTORS
 STATE_SOC, STATE_CELLS = _AFTER + 3, slice(_AFTER + 10, _AFTER + 25)
+STATE_CURRENT, STATE_VOLTAGES = _AFTER + 4, slice(_AFTER + 78, _AFTER + 80)
+STATE_RPY, STATE_IMU_TEMPERATURE = slice(19, 22), 22
+STATE_NTC = slice(_AFTER + 76, _AFTER + 78)
 STATE_FOOT_FORCE, STATE_TICK = slice(_AFTER + 25, _AFTER + 29), _AFTER + 33
 STATE_REMOTE, STATE_VOLTAGE = slice(_AFTER + 34, _AFTER + 74), _AFTER + 78
 

@@ -7,11 +7,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from go2_piper_description.joints import LEG_SLICE, NUM_JOINTS
+from go2_piper_description.joints import LEG_SLICE
 
-from ...go2 import messages
+from ...go2 import messages, wire
 from ...go2.motors import FEET, SLOTS
-from ...go2.wire import crc_of_state
 from ..physics import PERIOD, Drive, Physics
 from .faults import Go2Faults
 from .motion_service import MotionService
@@ -29,6 +28,8 @@ _COOLING = 0.005
 """1/s."""
 _FULL_VOLTAGE, _EMPTY_VOLTAGE = 33.6, 24.0
 _CELLS = 8
+_ROWS = tuple(wire.STATE_MOTORS + wire.STATE_ROW * slot for slot in SLOTS)
+"""Where the leg motors are among the values of a LowState, canonical order."""
 
 
 class EmulatedGo2:
@@ -53,7 +54,7 @@ class EmulatedGo2:
         """What the motors do now."""
         self._lost = 0.0
         self._tick = 0
-        self._state = messages.LowState_(head=[0xFE, 0xEF], level_flag=0xFF)
+        self._values = list(wire.state_values(messages.LowState_(head=[0xFE, 0xEF], level_flag=0xFF)))
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -99,67 +100,63 @@ class EmulatedGo2:
 
     # -- states --------------------------------------------------------------------------------------------------------
 
-    def state(self) -> Any | None:
-        """Return the LowState of this step, the same object each time; None where a fault keeps it back."""
+    def state(self) -> bytes | None:
+        """Return the LowState of this step as a CDR sample; None where a fault keeps it back."""
         self._tick += 1
         faults = self.faults
         if faults.silent or (faults.tick_gap and self._tick % faults.tick_gap):
             return None
-        state = self._state
-        self._fill_motors(state)
-        self._fill_imu(state)
-        self._fill_power(state)
-        state.tick = (2 * self._tick) % 2**32
+        values = self._values
+        self._fill_motors(values)
+        self._fill_imu(values)
+        self._fill_power(values)
+        values[wire.STATE_TICK] = (2 * self._tick) % 2**32
+        sample = wire.seal_state(values)
         if faults.bad_crc:
-            state.crc = crc_of_state(state) ^ 1
-        else:
-            state.seal()
+            sample = sample[:-4] + bytes((sample[-4] ^ 1,)) + sample[-3:]
         self.counts["states"] += 1
-        return state
+        return sample
 
-    def _fill_motors(self, state: Any) -> None:
+    def _fill_motors(self, values: list[Any]) -> None:
         physics = self.physics
-        columns = zip(SLOTS, physics.position.tolist(), physics.velocity.tolist(), physics.effort.tolist(),
+        columns = zip(_ROWS, physics.position.tolist(), physics.velocity.tolist(), physics.effort.tolist(),
                       self.temperature.tolist(), strict=False)  # fmt: skip
-        assert len(physics.position) == NUM_JOINTS  # the legs come first
-        for slot, q, dq, tau, temperature in columns:
-            motor = state.motor_state[slot]
-            motor.mode, motor.q, motor.dq, motor.tau_est = 1, q, dq, tau
-            motor.temperature = int(temperature)
-        state.motor_state[SLOTS[0]].lost = int(self._lost)
+        for at, q, dq, tau, temperature in columns:
+            values[at : at + 3] = (1, q, dq)
+            values[at + 4], values[at + 8] = tau, int(temperature)
+        values[_ROWS[0] + 9] = int(self._lost)
         if self.faults.not_a_number:
-            state.motor_state[SLOTS[0]].dq = math.nan
-        force = physics.foot_force
+            values[_ROWS[0] + 2] = math.nan
+        force = [min(max(int(newton), -32768), 32767) for newton in physics.foot_force.tolist()]
         for foot, place in enumerate(FEET):
-            state.foot_force[place] = int(min(max(force[foot], -32768), 32767))
+            values[wire.STATE_FOOT_FORCE.start + place] = force[foot]
 
-    def _fill_imu(self, state: Any) -> None:
+    def _fill_imu(self, values: list[Any]) -> None:
         quaternion, gyro, accel = self.physics.imu()
         w, x, y, z = quaternion.tolist()
         if self.faults.tilt:
             c, s = math.cos(self.faults.tilt / 2), math.sin(self.faults.tilt / 2)
             w, x, y, z = w * c - x * s, x * c + w * s, y * c + z * s, z * c - y * s
-        imu = state.imu_state
-        imu.quaternion = [w, x, y, z]
-        imu.gyroscope = gyro.tolist()
-        imu.accelerometer = accel.tolist()
-        imu.rpy = [
+        values[wire.STATE_QUATERNION] = (w, x, y, z)
+        values[wire.STATE_GYRO] = gyro.tolist()
+        values[wire.STATE_ACCEL] = accel.tolist()
+        values[wire.STATE_RPY] = (
             math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
             math.asin(min(max(2 * (w * y - z * x), -1.0), 1.0)),
             math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
-        ]
-        imu.temperature = 40
+        )
+        values[wire.STATE_IMU_TEMPERATURE] = 40
         if self.faults.not_a_number:
-            imu.gyroscope[0] = math.nan
+            values[wire.STATE_GYRO.start] = math.nan
 
-    def _fill_power(self, state: Any) -> None:
+    def _fill_power(self, values: list[Any]) -> None:
         voltage = _EMPTY_VOLTAGE + (_FULL_VOLTAGE - _EMPTY_VOLTAGE) * self.charge - self.faults.voltage_drop
-        bms = state.bms_state
-        bms.soc = round(100 * self.charge)
-        bms.cell_vol[:_CELLS] = [round(1000 * max(voltage, 0.0) / _CELLS)] * _CELLS
-        bms.current = -3000
-        state.power_v, state.power_a = voltage, 3.0
-        state.temperature_ntc1 = state.temperature_ntc2 = 40
+        values[wire.STATE_SOC] = round(100 * self.charge)
+        values[wire.STATE_CURRENT] = -3000
+        cells = wire.STATE_CELLS.start
+        values[cells : cells + _CELLS] = [round(1000 * max(voltage, 0.0) / _CELLS)] * _CELLS
+        values[wire.STATE_VOLTAGES] = (voltage, 3.0)
+        values[wire.STATE_NTC] = (40, 40)
 
     # -- for tests and the control channel -----------------------------------------------------------------------------
 

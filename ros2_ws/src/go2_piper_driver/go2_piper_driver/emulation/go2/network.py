@@ -28,6 +28,7 @@ class Go2Network:
         self._commands = DataReader(self._participant, self._command_topic, keep)
         self._states = DataWriter(self._participant, Topic(self._participant, LOW_STATE, messages.LowState_))
         self._services = {name: self._serve(name, keep) for name in (MOTION_SWITCHER, SPORT)}
+        self._state = messages.LowState_()
         self._intruder: Any = None
 
     def _serve(self, service: str, qos: Qos) -> tuple[Any, Any]:
@@ -42,9 +43,9 @@ class Go2Network:
 
     def publish_state(self) -> None:
         """Publish the state of this step."""
-        state = self._go2.state()
-        if state is not None:
-            self._states.write(state)
+        sample = self._go2.state()
+        if sample is not None:
+            self._states.write(self._state.carry(sample))
 
     def answer_requests(self) -> None:
         """Answer the requests that have come, and follow the fault that wants a second writer."""
