@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from go2_piper_description.joints import ARM_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,3 +201,30 @@ def test_near_targets_are_left_room_for() -> None:
     _, walking, starts = simulate(ring(200, 0.0, 0.6, (-0.2, 0.8), seed=6), seconds=22.0)
     assert not np.any(walking)
     assert np.max(starts) <= 1
+
+
+# --- carrying
+
+
+@LIGHT
+@given(POINTS)
+def test_shown_targets_of_the_world_are_in_the_region_too(points: NDArray[np.float64]) -> None:
+    shown = RULE.show(points)
+    for values, (low, high) in zip(spherical(shown), (REGION.radius, REGION.azimuth, REGION.elevation), strict=True):
+        assert np.all((values >= low - 1e-9) & (values <= high + 1e-9))
+
+
+@pytest.mark.parametrize("target", [(2.0, 0.0, 0.5), (0.0, 2.0, 0.4), (-1.0, 0.1, 0.6), (-0.4, -0.05, 0.5)])
+def test_far_targets_and_those_behind_are_approached_with_the_arm_carried_ahead(
+    target: tuple[float, float, float],
+) -> None:
+    shown = RULE.show(np.array(target))
+    stand = ArmKinematics().ee_transform(joint_array("stand")[ARM_SLICE])[:3, 3]
+    np.testing.assert_allclose(shown, stand, atol=0.03)
+
+
+def test_near_targets_are_reached_for_and_the_change_is_gradual() -> None:
+    targets = sample_targets(np.random.default_rng(0), 500, REGION, SHOULDER)
+    np.testing.assert_array_equal(RULE.show(targets), targets)
+    path = np.stack([np.linspace(2.0, 0.3, 400), np.full(400, 0.3), np.full(400, 0.5)], axis=-1)
+    assert np.abs(np.diff(RULE.show(path), axis=0)).max() < 0.02, "m per 4 mm of the way"

@@ -194,7 +194,7 @@ class ApproachGoals(SuiteGoals):
     def targets(self, ahead: Array, base: BasePoses) -> tuple[Array, Array]:
         """Return what is shown, the same for all times."""
         position, rotation = self._seen(base)
-        shown = self.rule.project(position)
+        shown = self.rule.show(position)
         natural = natural_rotation(shown, self.arm.shoulder)
         turned = np.where((self.part == 1)[:, None, None], reachable_rotation(shown, rotation, self.arm), natural)
         return np.repeat(shown[:, None], len(ahead), axis=1), np.repeat(turned[:, None], len(ahead), axis=1)

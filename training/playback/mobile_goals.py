@@ -41,7 +41,7 @@ class MobileGoals:
     def targets(self, ahead: Array, base: BasePoses) -> tuple[Array, Array]:
         """Return the targets as the policy is to see them: moved to where the arm reaches."""
         position, rotation = self.wanted.targets(ahead, base)
-        shown = self._rule.project(position)
+        shown = self._rule.show(position)
         turned = reachable_rotation(shown.reshape(-1, 3), rotation.reshape(-1, 3, 3), self._arm)
         return shown, turned.reshape(rotation.shape)
 

@@ -2,6 +2,8 @@
 
 The policy knows targets within a sector about the shoulder (`TargetRegion`). A target outside is shown to it moved to
 the nearest place it knows, and the base walks: it turns until the target is ahead and goes to a stand-off distance.
+While the target is far away or behind, the arm is carried in front of the robot: turning on the spot with the arm held
+out to the side, one robot of eight fell.
 Vectorised NumPy, leading dimensions are free. The only state is `walking`, passed in and returned, which gives
 hysteresis: the base starts later than it stops.
 """
@@ -49,11 +51,16 @@ class ApproachParams:
     gain_turn: float = 1.5
     max_forward: float = 0.5
     max_backward: float = 0.4
-    min_speed: float = 0.4
+    min_speed: float = 0.15
     """The shipped policy stands through slower commands."""
     max_turn: float = 0.8
-    min_turn: float = 0.75
+    min_turn: float = 0.3
     """The same for turning on the spot: while the base does not go forward, it turns at least this fast."""
+    carry_radius: tuple[float, float] = (0.70, 1.10)
+    """Between these horizontal distances of the target, and these azimuths, the arm goes from carried to reaching."""
+    carry_azimuth: tuple[float, float] = (1.3, 1.8)
+    carry_place: tuple[float, float] = (0.55, 0.44)
+    """Radius and elevation at which the arm is carried straight ahead: about the end effector of the stand pose."""
     overhead: float = 0.10
     """Closer than this, horizontally, the azimuth says nothing: step back without turning."""
 
@@ -87,14 +94,32 @@ class ApproachRule:
         Args:
             target: m in base_link, shape (..., 3), finite.
         """
-        region = self.region
+        return self._into_region(target, np.zeros(target.shape[:-1]))
+
+    def show(self, target: Array) -> Array:
+        """Return where the policy is told that targets in the world are: as `project`, and carried while far away.
+
+        Args:
+            target: m in base_link, shape (..., 3), finite.
+        """
+        p = self.params
+        offset = target - self.shoulder
+        far = _ramp(np.hypot(offset[..., 0], offset[..., 1]), p.carry_radius)
+        behind = _ramp(np.abs(np.arctan2(offset[..., 1], offset[..., 0])), p.carry_azimuth)
+        return self._into_region(target, np.maximum(far, behind))
+
+    def _into_region(self, target: Array, carried: Array) -> Array:
+        """Clamp targets; `carried` (...) is 0 where the clamped place counts and 1 where the place of carrying does."""
+        region, (carry_radius, carry_elevation) = self.region, self.params.carry_place
         offset = target - self.shoulder
         x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
         flat = np.hypot(x, y)
         radius, azimuth, elevation = np.hypot(flat, z), np.arctan2(y, x), np.arctan2(z, flat)
-        clamped_radius = radius.clip(*region.radius)
-        clamped_azimuth = azimuth.clip(*region.azimuth)
-        clamped_elevation = elevation.clip(*region.elevation)
+        reach = 1.0 - carried
+        clamped_radius = (reach * radius.clip(*region.radius) + carried * carry_radius).clip(*region.radius)
+        clamped_azimuth = reach * azimuth.clip(*region.azimuth)
+        lifted_elevation = reach * elevation.clip(*region.elevation) + carried * carry_elevation
+        clamped_elevation = lifted_elevation.clip(*region.elevation)
         inside = (clamped_radius == radius) & (clamped_azimuth == azimuth) & (clamped_elevation == elevation)
         clamped = from_spherical(clamped_radius, clamped_azimuth, clamped_elevation, self.shoulder)
         shown = np.where(inside[..., None], target, clamped)
@@ -182,3 +207,9 @@ class ApproachRule:
             & ~in_trunk_box(target)
         )
         return at_standoff | inner
+
+
+def _ramp(value: Array, limits: tuple[float, float]) -> Array:
+    """Return 0 below the lower limit, 1 above the upper one, linear between."""
+    low, high = limits
+    return np.asarray((value - low) / (high - low)).clip(0.0, 1.0)

@@ -84,11 +84,11 @@ class _Targets:
         """The pose wanted now."""
         return Pose(self.positions[0], self.orientations[0])
 
-    def held(self) -> _Targets:
-        """Return the present pose for all times, tied to the robot."""
+    def held(self, rule: ApproachRule) -> _Targets:
+        """Return the place that is shown now for all times, tied to the robot."""
         count = len(self.positions)
-        return _Targets(np.tile(self.positions[0], (count, 1)), np.tile(self.orientations[0], (count, 1)),
-                        self.turned, True)  # fmt: skip
+        position = self.positions[0] if self.fixed_to_robot else rule.show(self.positions[0])
+        return _Targets(np.tile(position, (count, 1)), np.tile(self.orientations[0], (count, 1)), self.turned, True)
 
 
 class MoeController:
@@ -243,14 +243,17 @@ class MoeController:
         elif state.base is not None:
             self._last_target = _Targets(*in_base_link(positions, orientations, state.base), turned, False)
         else:  # odometry was lost on the way: hold the arm where it is and do not walk blindly
-            return self._last_target.held()
+            return self._last_target.held(self._rule)
         return self._last_target
 
     def _motion(self, targets: _Targets, now: float) -> tuple[Array, Array]:
         """Return the velocity command and the shown positions; the operator's command goes before the approach."""
         command = self._fresh_velocity(now)
-        shown = self._rule.project(targets.positions)
-        if targets.fixed_to_robot or np.any(np.abs(command) > STANDSTILL):
+        if targets.fixed_to_robot:
+            self._walking = np.zeros((), dtype=bool)
+            return command, self._rule.project(targets.positions)
+        shown = self._rule.show(targets.positions)
+        if np.any(np.abs(command) > STANDSTILL):
             self._walking = np.zeros((), dtype=bool)
             return command, shown
         approach = self._rule.step(targets.positions[0], self._walking)
