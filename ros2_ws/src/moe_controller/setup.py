@@ -47,6 +47,7 @@ setup(
     entry_points={
         "console_scripts": [
             "moe_controller_node = moe_controller.moe_controller_node:main",
+            "recorder_node = moe_controller.recording.recorder_node:main",
             "scenario_node = moe_controller.scenario.scenario_node:main",
         ]
     },

@@ -18,6 +18,8 @@ OTHER_VALUES = {
     "seed": "5",
     "duration": "12",
     "out": "folder",
+    "record": "true",
+    "record_size_mb": "50",
     "lockstep": "true",
     "speed": "0.5",
     "rate": "100",
@@ -53,6 +55,8 @@ def test_headless_has_no_windows() -> None:
 def test_every_argument_changes_the_graph(argument: object) -> None:
     name = argument.name  # type: ignore[attr-defined]
     hybrid = {"controller": "hybrid"}  # has the planner's arguments and the policy's
+    if name.startswith("record_"):
+        hybrid["record"] = "true"
     assert sim_graph({**hybrid, name: OTHER_VALUES[name]}) != sim_graph(hybrid)
 
 

@@ -28,12 +28,13 @@ from robot_bridge.modes import Mode
 from robot_bridge.timing import FixedRate
 from robot_bridge.types import BaseState, RobotState
 from sensor_msgs.msg import Imu, JointState
-from std_msgs.msg import String
+from std_msgs.msg import Int64MultiArray, String
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from .goals import GoalError
-from .messages import quaternion_of, trajectory_of, velocity_of
+from .messages import quaternion_of, step_trace_message, trajectory_of, velocity_of
 from .state_assembler import Kind, Measurement, StateAssembler
+from .step_trace import StepTrace
 from .telemetry import Telemetry
 from .trajectory import Array, PoseTrajectory
 
@@ -130,6 +131,10 @@ class ControlNode(LifecycleNode):
         """Stamp of the state of the last control step."""
         self._markers_ns: int | None = None
         self._executing = False
+        self._steps = 0
+        """Since the core began a new run of steps."""
+        self._goal_ns = self._velocity_ns = 0
+        """When the goals that the core took last were published; 0 before the first."""
         self._stale = True
         self._state_timeout = 0.0
         self._period_ns = round(1e9 * _IDLE_PERIOD)
@@ -190,6 +195,7 @@ class ControlNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to publish commands."""
         self._commands_pub = self._advertise(JointState, "joint_commands")
+        self._trace_pub = self._advertise(Int64MultiArray, "control_inputs")
         self._advertise_extras()
         self._restart()
         self._stale = True
@@ -231,6 +237,7 @@ class ControlNode(LifecycleNode):
         if rate and abs(rate * period - 1.0) > 0.01:
             self.get_logger().warning(f"control_rate is {rate:g} Hz, the controller was made for {1 / period:g} Hz")
         self.core = core
+        self._goal_ns = self._velocity_ns = 0
         self.telemetry = Telemetry()
         self._rate = FixedRate(1.0 / rate if rate else period)
         self._period_ns = round(1e9 * self._rate.period)
@@ -293,26 +300,32 @@ class ControlNode(LifecycleNode):
                 quaternion_of(message.pose.orientation),
             )
 
-        self._take_goal("/ee_target", take)
+        if self._take_goal("/ee_target", take):
+            self._goal_ns = self._inbox.published_ns
 
     def _on_trajectory(self, message: MultiDOFJointTrajectory) -> None:
         def take(core: Core) -> None:
             trajectory, start = trajectory_of(message, self._newest_stamp())
             core.set_trajectory(trajectory, message.header.frame_id, self._base(), start)
 
-        self._take_goal("/ee_trajectory", take)
+        if self._take_goal("/ee_trajectory", take):
+            self._goal_ns = self._inbox.published_ns
 
     def _on_velocity(self, message: Twist) -> None:
-        self._take_goal("/cmd_vel", lambda core: core.set_velocity(velocity_of(message)))
+        if self._take_goal("/cmd_vel", lambda core: core.set_velocity(velocity_of(message))):
+            self._velocity_ns = self._inbox.published_ns
 
-    def _take_goal(self, topic: str, take: Callable[[Core], None]) -> None:
+    def _take_goal(self, topic: str, take: Callable[[Core], None]) -> bool:
+        """Hand a goal to the core; return whether it took it."""
         if self.core is None:
-            return
+            return False
         try:
             take(self.core)
         except GoalError as error:
             self.telemetry.counts["refused_goals"] += 1
             self.get_logger().warning(f"{topic} refused: {error}", throttle_duration_sec=_QUIET)
+            return False
+        return True
 
     def _base(self) -> BaseState | None:
         newest = self._assembler.newest()
@@ -392,6 +405,7 @@ class ControlNode(LifecycleNode):
     def _restart(self) -> None:
         """Begin a new run of control steps: nothing of earlier ones is in effect any more."""
         self._used_ns = self._markers_ns = None
+        self._steps = 0
         if self.core is not None:
             self.core.reset()
 
@@ -403,16 +417,21 @@ class ControlNode(LifecycleNode):
         state = self._state(measurement)
         if state is None:
             return
+        trace = StepTrace(measurement.stamp_ns, self._steps, self._executing, measurement.odometry is not None,
+                          self._goal_ns, self._velocity_ns)  # fmt: skip
+        self._steps += 1
         began = time.perf_counter()
         try:
             output = self.core.step(state, state.stamp, self._executing)
         except self.faults as error:
+            self._trace_pub.publish(step_trace_message(trace))
             self.telemetry.failed("faults", str(error))
             self.get_logger().error(f"no command: {error}", throttle_duration_sec=_QUIET)
             return
         self.telemetry.stepped(state.stamp, time.perf_counter() - began)
         stamp = measurement.joints.header.stamp
         self._commands_pub.publish(convert.joint_command_message(output.position, stamp, effort=output.effort))
+        self._trace_pub.publish(step_trace_message(trace))
         due = self._markers_ns is None or measurement.stamp_ns - self._markers_ns >= _MARKERS_PERIOD_NS
         if due:
             self._markers_ns = measurement.stamp_ns
@@ -441,6 +460,7 @@ class ControlNode(LifecycleNode):
             "executing": str(self._executing).lower(),
             "lockstep": str(self.lockstep).lower(),
             "model": self._model_name,
+            "cmd_vel_timeout": f"{float(self._value('cmd_vel_timeout')):g}",
         }
         problem = self.telemetry.problem if self._active else ""
         status = DiagnosticStatus(

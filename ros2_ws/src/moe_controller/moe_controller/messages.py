@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, Twist
 from go2_piper_description.links import EE_LINK
 from robot_bridge.convert import to_seconds
+from std_msgs.msg import Int64MultiArray, MultiArrayDimension
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from .goals import GoalError
+from .step_trace import FIELDS, StepTrace
 from .trajectory import Array, PoseTrajectory
 
 LARGEST_START_GAP = 60.0
@@ -58,3 +62,18 @@ def trajectory_of(message: MultiDOFJointTrajectory, now: float | None) -> tuple[
         raise GoalError(f"the trajectory starts at {start:.3f} s and the states are at {now:.3f} s: "
                         "stamp it with their clock (use_sim_time) or leave the stamp zero")  # fmt: skip
     return trajectory, start
+
+
+def step_trace_message(trace: StepTrace) -> Int64MultiArray:
+    """Return `/control_inputs` for a control step; the names stand in the label of the dimension."""
+    message = Int64MultiArray(data=array("q", trace.numbers()))
+    message.layout.dim = [MultiArrayDimension(label=",".join(FIELDS), size=len(FIELDS), stride=len(FIELDS))]
+    return message
+
+
+def step_trace_of(message: Int64MultiArray) -> StepTrace:
+    """Return what `step_trace_message` put into a message. Raises ValueError, in one line, for another layout."""
+    labels = [dimension.label for dimension in message.layout.dim]
+    if labels != [",".join(FIELDS)]:
+        raise ValueError(f"/control_inputs has the layout {labels}, not {[','.join(FIELDS)]}")
+    return StepTrace.from_numbers(list(message.data))

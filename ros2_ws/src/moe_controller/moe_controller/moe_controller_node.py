@@ -59,6 +59,7 @@ class MoeControllerNode(ControlNode):
         return {
             "weights_entropy": f"{weights_entropy(output.weights).mean():.4f}" if output is not None else "nan",
             "walking": str(output.walking).lower() if output is not None else "false",
+            **({} if self._policy is None else self._policy.identity()),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ class OnnxPolicy:
             if not 0 < size <= LARGEST_FILE:
                 raise PolicyError(f"policy {self.path} has {size} bytes, which no policy has: export it again")
             data = self.path.read_bytes()
+            self.sha256 = hashlib.sha256(data).hexdigest()
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise PolicyError(f"policy {self.path} cannot be read ({reason}): check the path") from error
@@ -120,6 +122,10 @@ class OnnxPolicy:
             raise PolicyError(
                 f"policy {self.path}: graph and contract disagree: {'; '.join(problems)}: export it again"
             )
+
+    def identity(self) -> dict[str, str]:
+        """Return what has to be the same for the same numbers: hash of the file, and runtime."""
+        return {"model_sha256": self.sha256, "runtime": f"onnxruntime {onnxruntime.__version__}"}
 
     def warm_up(self, count: int = 20) -> None:
         """Run some inferences so that the first real one is not slow. Raises PolicyFault as `act` does."""

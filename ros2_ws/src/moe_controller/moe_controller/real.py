@@ -44,7 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=about[name].description)
     parser.add_argument("--no-stand-down", action="store_true", help="the Go2 lies already: release it as it is")
     parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
-    parser.add_argument("--record", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
+    parser.add_argument("--record", action="store_true", help=about["record"].description)
+    parser.add_argument("--film", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
     parser.add_argument("--out", default="", metavar="DIR", help="folder for what the run leaves (runs/<time>)")
     return parser
 
@@ -53,6 +54,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
     """Return the arguments of the graph for these options. Raises UsageError."""
     values = {name: str(getattr(options, name)) for name, _ in _OPTIONS}
     values |= {name: str(getattr(options, name)).lower() for name in _FLAGS}
+    values["record"] = str(options.record).lower()
     values["stand_down"] = str(not options.no_stand_down).lower()
     values["model"] = existing_file("--model", options.model)
     values["precompiled_dir"] = str(Path(options.precompiled_dir).resolve()) if options.precompiled_dir else ""
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, GraphError) as error:
         print(f"real: {error}", file=sys.stderr)
         return 2
-    return run_graph("real", nodes, folder, options.record, Console())
+    return run_graph("real", nodes, folder, options.film, Console())
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from .graph.description import SIM_ARGUMENTS, GraphError, Node, sim_graph
 from .graph.supervisor import Outcome, Supervisor
+from .recording.files import RECORDING_FILE
 from .scenario.outcome import RECORD_FILE, SUMMARY_FILE
 from .scenario.record import Record
 from .scenario.summary import read_summary, write_summary
@@ -62,7 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
     parser.add_argument("--lockstep", action="store_true", help=about["lockstep"].description)
     parser.add_argument("--recompile", action="store_true", help=about["recompile"].description)
-    parser.add_argument("--record", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
+    parser.add_argument("--record", action="store_true", help=about["record"].description)
+    parser.add_argument("--film", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
     parser.add_argument("--out", default="", metavar="DIR", help="folder for what the run leaves (runs/<time>)")
     return parser
 
@@ -80,6 +82,7 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
     values["plant_model"] = existing_file("--plant-model", options.plant_model)
     values["precompiled_dir"] = str(Path(options.precompiled_dir).resolve()) if options.precompiled_dir else ""
     values["recompile"] = str(options.recompile).lower()
+    values["record"] = str(options.record).lower()
     values["lockstep"] = str(options.lockstep).lower()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     values["headless"] = str(bool(options.headless or not display)).lower()
@@ -105,7 +108,7 @@ def prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {folder}: cannot make this folder ({error.strerror})") from error
-    for name in (SUMMARY_FILE, RECORD_FILE):  # those of an earlier run must not pass for this one's
+    for name in (SUMMARY_FILE, RECORD_FILE, RECORDING_FILE):  # those of an earlier run must not pass for this one's
         (folder / name).unlink(missing_ok=True)
 
 
@@ -136,23 +139,23 @@ def _render(folder: Path, console: Console) -> None:
         with console.status("rendering (without a GPU, several times as long as the run)"):
             render_record(Record.load(folder / RECORD_FILE), folder / VIDEO_FILE)
     except (RenderError, ValueError) as error:
-        raise UsageError(f"--record: {error}") from error
+        raise UsageError(f"--film: {error}") from error
 
 
-def run_graph(name: str, nodes: Sequence[Node], folder: Path, record: bool, console: Console) -> int:
-    """Run a graph to its end and render its record if asked to; return the exit status.
+def run_graph(name: str, nodes: Sequence[Node], folder: Path, film: bool, console: Console) -> int:
+    """Run a graph to its end and render a film of it if asked to; return the exit status.
 
     Args:
         name: of the command, for messages.
         nodes: of the graph.
         folder: that the run leaves behind.
-        record: render a film.
+        film: render one.
         console: to print on.
     """
     outcome = Supervisor(nodes, folder).run()
     _note_failure(folder, outcome)
     status = outcome.exit_status
-    if record and (folder / RECORD_FILE).is_file() and status < 128:
+    if film and (folder / RECORD_FILE).is_file() and status < 128:
         try:
             _render(folder, console)
         except UsageError as error:
@@ -179,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, GraphError) as error:
         print(f"sim: {error}", file=sys.stderr)
         return 2
-    return run_graph("sim", nodes, folder, options.record, console)
+    return run_graph("sim", nodes, folder, options.film, console)
 
 
 if __name__ == "__main__":

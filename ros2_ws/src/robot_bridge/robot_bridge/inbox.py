@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 
-class _Polled(CallbackGroup):
+class Polled(CallbackGroup):
     """Keeps its subscriptions away from executors."""
 
     def can_execute(self, entity: object) -> bool:
@@ -35,8 +35,10 @@ class Inbox:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._group = _Polled()
+        self._group = Polled()
         self._subscriptions: list[Any] = []
+        self.published_ns = 0
+        """When the message that is being handled was published, wall time of its publisher, ns."""
 
     def subscribe(
         self, kind: Any, topic: str, callback: Callable[[Any], None], qos: QoSProfile | int, *, warn: bool = False
@@ -71,7 +73,8 @@ class Inbox:
                 with subscription.handle:
                     while (item := subscription.handle.take_message(subscription.msg_type, False)) is not None:
                         taken.append((item[1]["source_timestamp"], subscription.callback, item[0]))
-            for _, callback, message in sorted(taken, key=itemgetter(0)):
+            for published_ns, callback, message in sorted(taken, key=itemgetter(0)):
+                self.published_ns = published_ns
                 callback(message)
             count += len(taken)
             if not taken:

@@ -84,6 +84,8 @@ SIM_ARGUMENTS: tuple[Argument, ...] = (
     Argument("seed", "0", "of the scenario, the noise and the pushes"),
     Argument("duration", "0", "s to play; 0 for the scenario's own length"),
     Argument("out", "", "folder for record, plot and summary; empty for none"),
+    Argument("record", "false", "record all topics to recording.mcap in the folder of the run", _BOOLEAN),
+    Argument("record_size_mb", "2000", "largest size of the recording, MB"),
     Argument("lockstep", "false", "a step waits for its command: deterministic, as fast as it can", _BOOLEAN),
     Argument("speed", "0.0", "simulated time per wall time; 0: real time, or in lockstep as fast as it goes"),
     Argument("rate", "200.0", "states per second, Hz"),
@@ -172,7 +174,7 @@ def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
         GraphError: an unknown argument or a value that cannot work.
     """
     values = Values(resolve(arguments))
-    nodes = [_bridge(values), controller_node(values), operator_node(values)]
+    nodes = [_bridge(values), *recorder_nodes(values), controller_node(values), operator_node(values)]
     if not values.flag("headless"):
         nodes += [viewer_node(), rviz_node(values)]
     nodes += [state_publisher_node(values), odom_tf_node()]
@@ -256,6 +258,15 @@ def operator_node(values: Values) -> Node:
         required=True,
         console=True,
     )
+
+
+def recorder_nodes(values: Values) -> list[Node]:
+    """Return the recorder if it is asked for; it starts before the controller, so that its first steps are recorded."""
+    if not values.flag("record"):
+        return []
+    parameters: dict[str, Value] = {"out": values.text("out"), "max_size_mb": values.integer("record_size_mb")}
+    module = "moe_controller.recording.recorder_node"
+    return [Node("recorder", "moe_controller", "recorder_node", module, parameters=parameters)]
 
 
 def viewer_node() -> Node:

@@ -16,6 +16,7 @@ from .description import (
     controller_node,
     odom_tf_node,
     operator_node,
+    recorder_nodes,
     resolve,
     rviz_node,
     state_publisher_node,
@@ -29,7 +30,7 @@ READY = "emulated robot is up"
 _BOOLEAN = ("true", "false")
 _SHARED = (
     "controller", "model", "backend", "num_samples", "precompiled_dir", "recompile", "seed", "duration", "out", "rate",
-    "headless", "namespace", "auto_activate",
+    "headless", "namespace", "auto_activate", "record", "record_size_mb",
 )  # fmt: skip
 _ABOUT = {argument.name: argument for argument in SIM_ARGUMENTS}
 NO_OPERATOR = "manual"
@@ -78,7 +79,7 @@ def real_graph(arguments: Mapping[str, str]) -> list[Node]:
     # what only simulations have
     values = Values(given | {"lockstep": "false", "use_sim_time": "false", "plant_model": ""})
     nodes = [_emulation(values)] if emulate else []
-    nodes += [_bridge(values, emulate), controller_node(values)]
+    nodes += [_bridge(values, emulate), *recorder_nodes(values), controller_node(values)]
     if given["scenario"] != NO_OPERATOR:
         nodes.append(operator_node(values))
     if not values.flag("headless"):
