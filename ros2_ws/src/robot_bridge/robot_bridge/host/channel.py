@@ -9,6 +9,7 @@ import socket
 from typing import List
 
 _MAX_PACKET = 65536
+_SEND_BUFFER = 16384
 
 
 class Closed(Exception):
@@ -20,6 +21,8 @@ class Channel:
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
+        # what a slow reader finds must not be old: about ten states
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._end = end
         self.dropped = 0
         """Packets that the other side was too slow to take."""
