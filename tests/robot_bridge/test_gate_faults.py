@@ -242,6 +242,7 @@ BODY_FAULTS: dict[str, dict[str, object]] = {
     "NaN angular velocity": {"angular_velocity": np.full(3, np.nan)},
     "NaN temperature": {"motor_temperature": np.full(18, np.nan)},
     "NaN battery": {"battery_charge": float("nan")},
+    "fault of the plant": {"faults": ("another writer on rt/lowcmd",)},
 }
 
 
@@ -306,7 +307,9 @@ def test_a_clock_that_goes_back_damps() -> None:
     assert driver.tick(period=-0.02).mode is Mode.DAMPING
 
 
-@pytest.mark.parametrize("change", [{"motor_temperature": np.full(18, 86.0)}, {"battery_charge": 0.09}])
+@pytest.mark.parametrize(
+    "change", [{"motor_temperature": np.full(18, 86.0)}, {"battery_charge": 0.09}, {"wear": ("bus voltage is 19 V",)}]
+)
 def test_hot_motor_and_empty_battery_sit_down(change: dict[str, object]) -> None:
     driver = Driver().active()
     driver.robot_changes = change
