@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from go2_piper_description.joints import LEG_SLICE, joint_array
+from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, joint_array
 
 pytest.importorskip("cyclonedds")
 
 from go2_piper_driver.emulation.go2.emulated_go2 import LOSS_TIME, EmulatedGo2
 from go2_piper_driver.emulation.go2.motors import read_drive
-from go2_piper_driver.emulation.physics import PERIOD, Physics
+from go2_piper_driver.emulation.physics import PERIOD, Drive, Physics
 from go2_piper_driver.go2 import messages, motors, wire
 from go2_piper_driver.go2.services import (
     BAD_PARAMETER,
@@ -29,15 +29,20 @@ from go2_piper_driver.go2.state import read_state
 STAND, KP, KD = (joint_array(name)[LEG_SLICE] for name in ("stand", "kp", "kd"))
 
 
-def _command(**changes: float) -> messages.LowCmd_:
+def _command(position: np.ndarray = STAND, **changes: float) -> messages.LowCmd_:
     command = messages.LowCmd_()
     motors.prepare(command)
     zeros = np.zeros(12)
-    motors.fill(command, STAND, zeros, zeros, KP, KD)
+    motors.fill(command, position, zeros, zeros, KP, KD)
     for name, value in changes.items():
         setattr(command.motor_cmd[0], name, value)
     command.crc = wire.crc_of_cmd(command)
     return command
+
+
+def _hold_arm(physics: Physics) -> None:
+    rest, kp, kd = (joint_array(name)[ARM_SLICE] for name in ("rest", "kp", "kd"))
+    physics.drive_arm(Drive(rest, np.zeros(6), np.zeros(6), kp, kd))
 
 
 def _run(go2: EmulatedGo2, seconds: float, command: messages.LowCmd_ | None = None) -> None:
@@ -58,7 +63,11 @@ def _state(go2: EmulatedGo2):  # type: ignore[no-untyped-def]
 
 def test_stands_up_by_commands_and_tells_the_truth() -> None:
     go2 = EmulatedGo2(Physics(), mode="")
-    _run(go2, 3.0, _command())
+    _hold_arm(go2.physics)
+    rest = joint_array("rest")[LEG_SLICE]
+    for share in np.linspace(0.0, 1.0, 50):
+        _run(go2, 0.03, _command(rest + share * (STAND - rest)))
+    _run(go2, 0.5, _command())
     state = _state(go2)
     np.testing.assert_allclose(state.position, go2.physics.position[LEG_SLICE], atol=1e-6)
     np.testing.assert_allclose(state.position, STAND, atol=0.25)
