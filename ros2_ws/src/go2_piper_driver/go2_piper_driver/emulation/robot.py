@@ -95,10 +95,15 @@ class EmulatedRobot:
         if what == "fault":
             self._set_fault(str(request["name"]), request["value"])
             return {}
+        if what == "well":
+            self.go2.make_well()
+            if self._piper is not None:
+                self._piper.faults.clear()
+            return {}
         if what == "push":
             self.physics.kick(np.array(request["velocity"], dtype=float).reshape(3))
             return {}
-        raise ValueError(f"no request {what!r}: there are status, fault, push")
+        raise ValueError(f"no request {what!r}: there are status, fault, well, push")
 
     def _set_fault(self, name: str, value: Any) -> None:
         part, _, fault = name.partition(".")
@@ -123,7 +128,11 @@ class EmulatedRobot:
             "go2": self.go2.status(),
         }
         if self._piper is not None:
-            status["piper"] = {"enabled": self._piper.enabled, "violations": list(self._piper.log.violations)}
+            status["piper"] = {
+                "enabled": self._piper.enabled,
+                "violations": list(self._piper.log.violations),
+                "power_cuts": list(self._piper.log.power_cuts),
+            }
         return status
 
     def close(self) -> None:

@@ -160,6 +160,14 @@ class EmulatedGo2:
 
     # -- for tests and the control channel -----------------------------------------------------------------------------
 
+    def make_well(self) -> None:
+        """End all faults and what they left behind: cool motors, a full battery, released motors stay released."""
+        if self.faults.mode_returns:
+            self.service.mode = ""
+        self.faults = Go2Faults()
+        self.temperature = np.full(12, _AMBIENT)
+        self.charge, self._lost = 0.9, 0.0
+
     def status(self) -> dict[str, Any]:
         """Return what a test wants to know."""
         applied = self.applied

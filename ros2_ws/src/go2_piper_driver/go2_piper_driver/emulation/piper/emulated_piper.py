@@ -144,6 +144,10 @@ class EmulatedPiper:
         """Where the arm is going in position mode, rad, shape (6,)."""
         return self._state.target.copy()
 
+    def power_cycle(self) -> None:
+        """Switch the arm off and on, as a person does after an emergency stop. Its pose stays, its state goes."""
+        self._state = _Controller()
+
     # --- one step ---------------------------------------------------------------------------------------------------
 
     def step(self, now: float, motion: ArmMotion) -> ArmTargets:

@@ -1,0 +1,134 @@
+"""`python -m benchmarks.fault_campaign`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .faults import FAULTS, MODES, End, Fault
+from .rig import Rig, RigError
+
+PATIENCE = {End.DAMPED: 10.0, End.DOWN: 25.0, End.SILENT: 10.0, End.TOLERATED: 1.0}
+"""s within which a trial must have ended safely, on any machine; the times themselves are the result."""
+_SILENCE = 0.3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one fault did."""
+
+    fault: str
+    mode: str
+    seed: int
+    seconds: float | None
+    """To the safe state; None: not reached."""
+    broken: tuple[str, ...]
+    """What reached the hardware beyond a limit."""
+
+    @property
+    def safe(self) -> bool:
+        """Whether it ended as it must."""
+        return self.seconds is not None and not self.broken
+
+
+def _strike(rig: Rig, fault: Fault) -> None:
+    if fault.kill:
+        rig.kill(fault.kill)
+    if fault.commands_stop:
+        rig.gate(do="commands", on=False)
+    for name, value in fault.settings:
+        rig.fault(name, value)
+
+
+def _has_ended(rig: Rig, fault: Fault) -> bool:
+    go2 = rig.go2()
+    if fault.end is End.SILENT:
+        if go2["mode"] == "":
+            return False
+        time.sleep(_SILENCE)
+        return bool(rig.go2()["counts"]["commands"] == go2["counts"]["commands"])
+    return bool(go2["max_kp"] == 0.0)
+
+
+def run_trial(rig: Rig, fault: Fault, mode: str, seed: int) -> Trial:
+    """Bring the robot to a mode, let the fault happen at a random moment, and watch. Raises RigError."""
+    rig.bring_to(mode)
+    time.sleep(random.Random(seed).uniform(0.0, 0.3))
+    before = set(rig.broken_limits())
+    _strike(rig, fault)
+    if fault.end is End.TOLERATED:
+        begun = time.monotonic()
+        time.sleep(PATIENCE[fault.end])
+        seconds: float | None = time.monotonic() - begun
+        if rig.mode() not in (mode, "DAMPING", "PASSIVE", "SITTING", "HOLD"):
+            seconds = None
+    else:
+        seconds = rig.until(lambda: _has_ended(rig, fault), PATIENCE[fault.end])
+    return Trial(fault.name, mode, seed, seconds, tuple(sorted(set(rig.broken_limits()) - before)))
+
+
+def report(trials: Iterable[Trial]) -> list[str]:
+    """Return the table as lines of Markdown."""
+    ends = {fault.name: fault.end for fault in FAULTS}
+    lines = ["| fault | ends | trials | safe | p50 s | p99 s | max s |", "|---|---|---|---|---|---|---|"]
+    trials = list(trials)
+    for name in dict.fromkeys(trial.fault for trial in trials):
+        mine = [trial for trial in trials if trial.fault == name]
+        times = [trial.seconds for trial in mine if trial.seconds is not None and trial.mode != "PASSIVE"]
+        safe = sum(trial.safe for trial in mine)
+        figures = "| - | - | - |"
+        if times and ends[name] is not End.TOLERATED:
+            p50, p99, worst = np.percentile(times, [50, 99, 100])
+            figures = f"| {p50:.3f} | {p99:.3f} | {worst:.3f} |"
+        lines.append(f"| {name} | {ends[name].value} | {len(mine)} | {safe} {figures}")
+    return lines
+
+
+def main() -> int:
+    """Run the campaign; exit status 0 if every trial ended safely."""
+    parser = argparse.ArgumentParser(prog="benchmarks.fault_campaign", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=1, help="of each fault in each mode")
+    parser.add_argument("--faults", default="", help="part of a fault's name; empty for all")
+    parser.add_argument("--modes", default=",".join(MODES), help="modes of the gate, separated by commas")
+    parser.add_argument("--loss", default="damp", help="emulated legs without commands: hold, damp or limp")
+    parser.add_argument("--domain", type=int, default=100 + os.getpid() % 100, help="DDS domain")
+    parser.add_argument("--out", default="runs/fault_campaign", help="folder for the report")
+    options = parser.parse_args()
+    folder = Path(options.out).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    trials: list[Trial] = []
+    chosen = [fault for fault in FAULTS if options.faults in fault.name]
+    rig = Rig(folder, options.domain, options.loss)
+    try:
+        for seed in range(options.repeats):
+            for fault in chosen:
+                for mode in options.modes.split(","):
+                    try:
+                        trial = run_trial(rig, fault, mode, seed)
+                    except (RigError, OSError, ValueError) as error:
+                        print(f"{fault.name} in {mode}: not tried ({error}); starting anew", flush=True)
+                        rig.close()
+                        rig = Rig(folder, options.domain, options.loss)
+                        continue
+                    trials.append(trial)
+                    took = "NOT SAFE" if trial.seconds is None else f"{trial.seconds:.3f} s"
+                    print(f"{fault.name} in {mode}: {took} {'; '.join(trial.broken)}", flush=True)
+    finally:
+        rig.close()
+        (folder / "trials.json").write_text(json.dumps([asdict(trial) for trial in trials], indent=1))
+        (folder / "report.md").write_text("\n".join(report(trials)) + "\n")
+    print("\n".join(report(trials)))
+    return 0 if trials and all(trial.safe for trial in trials) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
