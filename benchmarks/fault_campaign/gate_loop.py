@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,11 +27,13 @@ PERIOD = 0.005
 class GateLoop:
     """Steps the gate at 200 Hz and takes requests on a control socket."""
 
-    def __init__(self, domain: int, can: str, control: Path) -> None:
+    def __init__(self, domain: int, can: str, control: Path, patience: float) -> None:
         options = RealOptions(interface="lo", domain=domain, sdk="own", can=can, can_interface="loopcan")
+        options = replace(options, silence=patience * options.silence, state_age=patience * options.state_age)
         self.plant = HostedGo2PiperPlant(options)
         self.plant.start()
-        self._gate, self._params = GateState(), GateParams()
+        params = GateParams()
+        self._gate, self._params = GateState(), replace(params, state_timeout=patience * params.state_timeout)
         self._state: RobotState | None = None
         self._commands = True
         self._requests: tuple[Request, ...] = ()
@@ -76,8 +79,15 @@ class GateLoop:
         self.plant.stop()
 
 
-def main(domain: int, can: str, control: str) -> int:
-    """Run until a signal or the loss of the plant."""
+def main(domain: int, can: str, control: str, patience: float) -> int:
+    """Run until a signal or the loss of the plant.
+
+    Args:
+        domain: of DDS.
+        can: channel.
+        control: path of the socket.
+        patience: factor on the time-outs, for machines with other work.
+    """
     stopping = False
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -87,7 +97,7 @@ def main(domain: int, can: str, control: str) -> int:
     signal.signal(signal.SIGTERM, stop)
     loop = None
     try:
-        loop = GateLoop(domain, can, Path(control))
+        loop = GateLoop(domain, can, Path(control), patience)
         while not stopping:
             loop.turn()
         return 0
@@ -100,4 +110,4 @@ def main(domain: int, can: str, control: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])))

@@ -24,7 +24,8 @@ class RigError(RuntimeError):
 class Rig:
     """The emulated robot and a gate that drives it."""
 
-    def __init__(self, folder: Path, domain: int, loss: str = "damp") -> None:
+    def __init__(self, folder: Path, domain: int, loss: str = "damp", patience: float = 1.0) -> None:
+        self._patience = patience
         self._folder, self._domain, self._can = folder, domain, f"campaign{domain}"
         self._log = (folder / "campaign.log").open("a")
         control = folder / "emulation"
@@ -53,7 +54,7 @@ class Rig:
         control = self._folder / "gate"
         control.unlink(missing_ok=True)
         command = [sys.executable, "-m", "benchmarks.fault_campaign.gate_loop", str(self._domain), self._can]
-        self._gate = subprocess.Popen([*command, str(control)], stdout=self._log, stderr=self._log)
+        self._gate = subprocess.Popen([*command, str(control), str(self._patience)], stdout=self._log, stderr=self._log)
         self._ask = ControlClient(control, patience=60.0)
 
     def gate(self, **request: Any) -> dict[str, Any]:

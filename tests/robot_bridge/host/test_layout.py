@@ -21,6 +21,7 @@ _lines = st.lists(_line, max_size=3).map(tuple)
 _states = st.builds(
     layout.State, _number, _row(18), _row(18), _row(18), _row(4), _row(3), _row(3), _row(3), st.none() | _row(13),
     st.none() | _row(18), st.none() | _number, _lines, _lines,
+    st.none() | st.tuples(st.integers(0, 2**32 - 1), _line),
 )  # fmt: skip
 _targets = st.builds(
     layout.Targets, _number, _row(18), _row(18), _row(18), _row(18), _row(18), st.none() | _number

@@ -20,6 +20,7 @@ from robot_bridge.types import JointTargets, RobotState
 from .arm_types import ArmState, ArmTargets
 from .estimation.leg_odometry import LegOdometry
 from .go2.driver import Go2Driver, Go2Options
+from .go2.remote import Remote
 from .go2.state import Go2State
 from .piper.arm import PiperArm, PiperOptions
 
@@ -55,6 +56,10 @@ class RealOptions:
     """Percent of the arm's velocity limits."""
     arm_mit: bool = False
     """Gains and torques for the arm instead of its own position control; only for known firmware."""
+    silence: float = 0.1
+    """s without targets from the bridge until the plant host damps: twenty of its periods."""
+    state_age: float = 0.05
+    """s without a state of the Go2 until the plant host damps: 25 of its periods; DIAL-MPC 0.1 s."""
     odometry: str = "legs"
     """legs: /odom from legs and IMU; none: nobody knows where the base is."""
 
@@ -63,6 +68,9 @@ class RealOptions:
             raise PlantError(
                 f'plant_options.odometry "{self.odometry}" is unknown: choose one of {", ".join(ODOMETRY)}'
             )
+        for name in ("silence", "state_age"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise PlantError(f"plant_options.{name} is {getattr(self, name)}: it must be above 0 and at most 1 s")
         if not 1 <= self.arm_speed <= 100:
             raise PlantError(f"plant_options.arm_speed is {self.arm_speed}: it must be 1 to 100 percent")
 
@@ -83,6 +91,7 @@ class Go2PiperPlant:
         self._odometry = LegOdometry() if given.odometry == "legs" else None
         self._arm_targets: JointTargets | None = None
         self._arm_written = self._arm_read = 0.0
+        self._remote = Remote()
         self._claim: IO[str] | None = None
         self._arm_started = False
         self._arm_state: ArmState | None = None
@@ -112,10 +121,13 @@ class Go2PiperPlant:
         faults = self._go2.faults()
         if go2 is None:
             return None
+        self._remote.step(go2.remote)
+        if self._remote.stops:
+            faults += ("stopped by the remote control",)
         if self._state is None or go2.stamp - self._state.stamp > _STATE_PERIOD:
             self._state = self._merge(go2, faults)
         elif faults != self._state.faults:
-            self._state = replace(self._state, faults=faults)
+            self._state = replace(self._state, faults=faults, request=self._remote.request)
         return self._state
 
     def write(self, targets: JointTargets) -> None:
@@ -214,6 +226,7 @@ class Go2PiperPlant:
             battery_charge=go2.charge,
             faults=faults,
             wear=wear,
+            request=self._remote.request,
         )
 
 
@@ -222,6 +235,10 @@ class HostedGo2PiperPlant(HostedPlant):
 
     Options = RealOptions
     entry = "go2_piper_driver.real_plant:Go2PiperPlant"
+
+    def __init__(self, options: RealOptions | None = None) -> None:
+        super().__init__(options or RealOptions())
+        self.silence, self.state_age = self.options.silence, self.options.state_age
 
 
 def _claim(robot: str) -> IO[str]:

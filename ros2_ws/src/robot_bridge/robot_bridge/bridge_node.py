@@ -77,6 +77,7 @@ class Bridge(Node):
         self._started = time.monotonic()
         self._answered = False
         self._served = -1.0
+        self._asked: tuple[int, str] | None = None
         self._published: deque[tuple[int, float]] = deque(maxlen=200)
         self.latency = LatencyTracker()
         self.counts: Counter[str] = Counter()
@@ -218,7 +219,7 @@ class Bridge(Node):
     def _advance(self) -> None:
         if self.stepped is None:
             self._state = self.plant.read()
-            self._step_gate()
+            self._step_gate(self._requests_at_the_robot())
         else:
             # the state read after the last step is the one that commands were computed from
             self._step_gate()
@@ -228,10 +229,20 @@ class Bridge(Node):
         self.counts["turns"] += 1
         self._publish_state()
 
+    def _requests_at_the_robot(self) -> tuple[Request, ...]:
+        """Return what the robot's own remote control asks for, once; one that was pressed before the start does not."""
+        asked = self._state.request if self._state is not None else None
+        if asked is None or asked == self._asked:
+            return ()
+        self._asked = asked
+        name = asked[1]
+        return (Request(name),) if name in {request.value for request in Request} else ()
+
     def start(self) -> bool:
         """Start the plant and publish the first state. Raises PlantError where it does not start."""
         self.plant.start()
         self._state = self.plant.read()
+        self._asked = self._state.request if self._state is not None else None
         self._publish_safety(self._gate.mode, self._gate.reason)
         self._step_gate()  # requests are answered before time passes, as lockstep may wait at time zero
         self._publish_state()

@@ -63,6 +63,9 @@ class RobotState:
     """0 to 1; None where not measured."""
     faults: tuple[str, ...] = ()
     """What the plant itself found wrong and must not be moved with, one short line each: the gate damps."""
+    request: tuple[int, str] | None = None
+    """What a person asks for at the robot itself (its remote control): a number that changes with every request, and
+    one of `robot_bridge.modes.Request`."""
     wear: tuple[str, ...] = ()
     """What the plant found that the robot should not go on for long with: the gate makes it sit down."""
 

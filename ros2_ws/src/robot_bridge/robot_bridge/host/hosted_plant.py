@@ -35,9 +35,9 @@ class HostedPlant:
     """Interpreter of the host; empty for this one's."""
     start_time: ClassVar[float] = 60.0
     """s that the plant may take to start."""
-    silence: ClassVar[float] = 0.1
+    silence: float = 0.1
     """s without targets until the host damps."""
-    state_age: ClassVar[float] = 0.05
+    state_age: float = 0.05
     """s without a state until the host damps."""
     period: ClassVar[float] = 0.002
     """s of the host's loop."""

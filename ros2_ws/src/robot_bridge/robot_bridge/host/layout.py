@@ -11,14 +11,14 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 JOINTS = 18
 LEGS = 12
 """Joints that are legs, the first ones."""
-VERSION = 1
+VERSION = 2
 
 HELLO, READY, ERROR, STATE, TARGETS, DIAGNOSTICS, STOP = range(1, 8)
 """HELLO, TARGETS and STOP go to the host, the others to the bridge."""
 
 _MAGIC = b"GPH1"
 _HEADER = struct.Struct("<4sHH")
-_STATE = struct.Struct("<d" + "18d" * 3 + "4d3d3d3d" + "B13d" + "B18d" + "Bd" + "HH")
+_STATE = struct.Struct("<d" + "18d" * 3 + "4d3d3d3d" + "B13d" + "B18d" + "Bd" + "I" + "HHH")
 _TARGETS = struct.Struct("<d" + "18d" * 5 + "Bd")
 _MAX_TEXT = 4000
 
@@ -47,6 +47,7 @@ class State(NamedTuple):
     charge: Optional[float]
     faults: Tuple[str, ...] = ()
     wear: Tuple[str, ...] = ()
+    request: Optional[Tuple[int, str]] = None
 
 
 class Targets(NamedTuple):
@@ -115,6 +116,8 @@ def pack_state(state: State) -> bytes:
     """Return a STATE packet."""
     none = (0.0,) * JOINTS
     faults, wear = _lines(state.faults), _lines(state.wear)
+    number, name = state.request or (0, "")
+    request = name.encode("utf-8")[:_MAX_TEXT]
     body = _STATE.pack(
         state.stamp,
         *state.position,
@@ -130,10 +133,12 @@ def pack_state(state: State) -> bytes:
         *(state.temperature or none),
         state.charge is not None,
         state.charge or 0.0,
+        number,
         len(faults),
-        len(wear)
+        len(wear),
+        len(request)
     )  # fmt: skip
-    return pack(STATE, body + faults + wear)
+    return pack(STATE, body + faults + wear + request)
 
 
 def unpack_state(body: bytes) -> State:
@@ -141,15 +146,18 @@ def unpack_state(body: bytes) -> State:
     if len(body) < _STATE.size:
         raise LayoutError("a state of {} bytes is too short".format(len(body)))
     v = _STATE.unpack_from(body)
-    size, more = v[-2], v[-1]
+    sizes = v[-3:]
     text = body[_STATE.size :]
-    if len(text) != size + more:
-        raise LayoutError("a state with {} bytes of text instead of {}".format(len(text), size + more))
-    faults, wear = text[:size].decode("utf-8", "replace"), text[size:].decode("utf-8", "replace")
+    if len(text) != sum(sizes):
+        raise LayoutError("a state with {} bytes of text instead of {}".format(len(text), sum(sizes)))
+    faults = text[: sizes[0]].decode("utf-8", "replace")
+    wear = text[sizes[0] : sizes[0] + sizes[1]].decode("utf-8", "replace")
+    request = text[sizes[0] + sizes[1] :].decode("utf-8", "replace")
     return State(
         v[0], v[1:19], v[19:37], v[37:55], v[55:59], v[59:62], v[62:65], v[65:68], v[69:82] if v[68] else None,
         v[83:101] if v[82] else None, v[102] if v[101] else None,
         tuple(faults.split("\n")) if faults else (), tuple(wear.split("\n")) if wear else (),
+        (v[103], request) if request else None,
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ def to_record(state: RobotState) -> layout.State:
         charge=state.battery_charge,
         faults=state.faults,
         wear=state.wear,
+        request=state.request,
     )  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def from_record(record: layout.State) -> RobotState:
         battery_charge=record.charge,
         faults=record.faults,
         wear=record.wear,
+        request=record.request,
     )
 
 

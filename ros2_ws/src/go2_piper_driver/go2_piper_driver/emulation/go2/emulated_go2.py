@@ -110,6 +110,8 @@ class EmulatedGo2:
         self._fill_motors(values)
         self._fill_imu(values)
         self._fill_power(values)
+        keys = wire.STATE_REMOTE.start + 2
+        values[keys : keys + 2] = faults.buttons.to_bytes(2, "little")
         values[wire.STATE_TICK] = (2 * self._tick) % 2**32
         sample = wire.seal_state(values)
         if faults.bad_crc:

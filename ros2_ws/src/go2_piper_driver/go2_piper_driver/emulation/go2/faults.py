@@ -36,6 +36,8 @@ class Go2Faults:
     """The motion service keeps the motors."""
     mode_returns: bool = False
     """The motion service takes the motors back."""
+    buttons: int = 0
+    """Held on the remote control, as the bits of `go2.remote.Button`; no fault, but set in the same way."""
     second_writer: bool = False
     """Another writer of `rt/lowcmd` appears."""
 
