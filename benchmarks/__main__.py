@@ -1,11 +1,11 @@
-"""Run the benchmarks: `python -m benchmarks [policy] [router] [environment] [closed_loop] [aot] [rollouts]`."""
+"""Run the benchmarks, all or some: `python -m benchmarks [name ...]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import aot, closed_loop, environment, policy, rollouts, router
+from . import aot, closed_loop, environment, planner, policy, rollouts, router
 
 BENCHMARKS = {
     "policy": policy.run,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "environment": environment.run,
     "closed_loop": closed_loop.run,
     "aot": aot.run,
+    "planner": planner.run,
     "rollouts": rollouts.run,
 }
 

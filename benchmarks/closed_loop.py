@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 
-def _simulate(*options: str) -> dict:
+def simulate(*options: str) -> dict:
+    """Run the graph without a window and return its summary. Raises RuntimeError where it left none."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "moe_controller.sim", "--headless", "--out", folder, *options]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -21,8 +22,8 @@ def _simulate(*options: str) -> dict:
 
 def run() -> list[str]:
     """Return the lines of the report."""
-    lockstep = _simulate("--lockstep", "--scenario", "walk", "--duration", "30")
-    real = _simulate("--scenario", "walk-and-reach", "--duration", "60")
+    lockstep = simulate("--lockstep", "--scenario", "walk", "--duration", "30")
+    real = simulate("--scenario", "walk-and-reach", "--duration", "60")
     latency = real["state_to_command_latency_ms"]
     return [
         f"lockstep through ROS: {lockstep['simulation_speed']:.2f} x real time (limit of a real-time run: 1)",

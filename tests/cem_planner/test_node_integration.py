@@ -31,9 +31,17 @@ SAMPLES = 64
 Start = Callable[..., tuple[subprocess.Popen[str], FakeRobot]]
 
 
+CONFIG = Path(__file__).parents[2] / "ros2_ws/src/cem_planner/config/cem_planner.yaml"
+
+
 def ros_arguments(**parameters: object) -> list[str]:
     given = {"planner.num_samples": SAMPLES, **parameters}
-    return ["--ros-args", *(item for name, value in given.items() for item in ("-p", f"{name}:={value}"))]
+    return [
+        "--ros-args",
+        "--params-file",
+        str(CONFIG),
+        *(item for name, value in given.items() for item in ("-p", f"{name}:={value}")),
+    ]
 
 
 @pytest.fixture(scope="module")

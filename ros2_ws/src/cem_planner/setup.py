@@ -1,5 +1,7 @@
 """Builds this package with colcon; `pip install` uses the root pyproject.toml instead."""
 
+from glob import glob
+
 from setuptools import find_packages, setup
 
 NAME = "cem_planner"
@@ -16,6 +18,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/config", glob("config/*.yaml")),
     ],
     install_requires=["setuptools"],
     zip_safe=False,

@@ -155,7 +155,7 @@ class CemController:
         self._observer: ObserverState | None = None
         self._arm = _STAND[ARM_SLICE].copy()
         self._before: float | None = None
-        self._asked: float | None = None
+        self._due: float | None = None
         self._shown: Plan | None = None
         self._run += 1
 
@@ -305,9 +305,12 @@ class CemController:
         self, state: RobotState, now: float, wanted: Wanted, policy: ControlOutput | None, nn_seconds: float
     ) -> None:
         """Ask for a plan if it is time for one."""
-        if self._asked is not None and 0.0 <= now - self._asked < self.settings.period - 1e-6:
+        period = self.settings.period
+        if self._due is not None and self._due - period - 1e-6 <= now < self._due - 1e-6:
             return
-        self._asked = now
+        # in step with the clock, so that a period that is no multiple of the control period is kept on average
+        late = self._due is None or not 0.0 <= now - self._due + 1e-6 < period
+        self._due = now + period if late or self._due is None else self._due + period
         whole = self._stance is not None and wanted.frame == "odom" and state.base is not None
         stance = self._stance if whole else None
         problem = self._body_problem(state, wanted) if whole else self._arm_problem(state, wanted, policy)

@@ -182,6 +182,11 @@ class InlinePlanning:
         """The latest plan; None before the first of a run."""
         return self._newest
 
+    @property
+    def statistics(self) -> PlanStatistics:
+        """Of all plans so far."""
+        return self._workshop.statistics
+
     def submit(self, job: Job) -> None:
         """Make a plan."""
         if self._newest is not None and self._newest.job.run != job.run:

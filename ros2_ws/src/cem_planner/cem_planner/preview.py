@@ -12,6 +12,7 @@ from go2_piper_description.links import Mount
 from go2_piper_description.mjcf import build_mjcf
 from numpy.typing import NDArray
 from robot_bridge.types import RobotState
+from scipy.spatial.transform import Rotation
 
 from .controller import CemOutput
 from .coordinates import ARM_SLICE_12
@@ -75,6 +76,24 @@ def trunk_path(output: CemOutput, state: RobotState, times: Array) -> tuple[Arra
     planned = output.plan.sample_many(times)
     turn = trunk_rotation(now)
     return (planned[:, :3] - now[:3]) @ turn, turn.T @ trunk_rotation(planned)
+
+
+def planned_pose(output: CemOutput, state: RobotState) -> tuple[Array, Array, Array]:
+    """Return the robot at the end of the plan in force, in `odom`.
+
+    Args:
+        output: with a plan.
+        state: with the base's pose.
+
+    Returns:
+        position of `base_link`, m, shape (3,); quaternion x, y, z, w, shape (4,); joints, rad, shape (18,).
+    """
+    assert output.plan is not None and state.base is not None
+    end = plan_times(output.plan, 2)[1:]
+    position, rotation = trunk_path(output, state, end)
+    turn = Rotation.from_quat(state.base.orientation)
+    place = state.base.position + turn.apply(position[0])
+    return place, (turn * Rotation.from_matrix(rotation[0])).as_quat(), joint_path(output, end)[0]
 
 
 class Preview:

@@ -46,6 +46,9 @@ class Recording:
     """Expert weights, shape (T, groups, experts)."""
     groups: tuple[str, ...] = ()
     experts: tuple[str, ...] = ()
+    ghost: tuple[Array, Array, Array] | None = None
+    """Base position (T, 3), base orientation (T, 4) and joints (T, 18) of a translucent second robot; rows that are not
+    numbers: none."""
 
     def __post_init__(self) -> None:
         rows = len(self.time)
@@ -55,6 +58,9 @@ class Recording:
             ("gripper", self.gripper, (rows,)), ("target", self.target, (rows, 3)),
             ("weights", self.weights, (rows, len(self.groups), len(self.experts))),
         ]  # fmt: skip
+        if self.ghost is not None:
+            sizes = (("ghost position", 3), ("ghost orientation", 4), ("ghost joints", NUM_JOINTS))
+            shapes += [(name, part, (rows, size)) for (name, size), part in zip(sizes, self.ghost, strict=True)]
         for name, values, shape in shapes:
             if values is not None and np.shape(values) != shape:
                 raise ValueError(f"recording: {name} has shape {np.shape(values)}, not {shape}")
@@ -132,9 +138,11 @@ def render_video(
 
 
 def _frame(scene: RobotScene, recording: Recording, row: int, caption: Callable[[int], str] | str) -> Image:
+    ghost = recording.ghost
     image = scene.frame(
         recording.base_position[row], recording.base_orientation[row], recording.joints[row],
         float(recording.gripper[row]), None if recording.target is None else recording.target[row],
+        None if ghost is None else (ghost[0][row], ghost[1][row], ghost[2][row]),
     )  # fmt: skip
     if recording.weights is not None:
         image = draw_weights(image, recording.weights[row], recording.groups, recording.experts)

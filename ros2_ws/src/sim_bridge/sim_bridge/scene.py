@@ -10,6 +10,7 @@ from go2_piper_description.mjcf import build_mjcf
 from numpy.typing import NDArray
 from robot_bridge.types import Array
 
+from .ghost import add, pose
 from .gl import RenderError, choose_offscreen
 from .model import RobotModel, load_model
 
@@ -48,7 +49,7 @@ class RobotScene:
         choose_offscreen()
         self.view = view or View()
         self._robot: RobotModel = load_model(mjcf=_lit(build_mjcf(), fine))
-        self._data = mujoco.MjData(self._robot.model)
+        self._data, self._ghost = mujoco.MjData(self._robot.model), mujoco.MjData(self._robot.model)
         self._camera = mujoco.MjvCamera()
         try:
             self._renderer = mujoco.Renderer(self._robot.model, height, width)
@@ -71,6 +72,7 @@ class RobotScene:
         joints: Array,
         gripper: float = 0.0,
         target: Array | None = None,
+        ghost: tuple[Array, Array, Array] | None = None,
     ) -> Image:
         """Render one picture.
 
@@ -80,6 +82,8 @@ class RobotScene:
             joints: rad, shape (18,), canonical order.
             gripper: travel of each finger, m.
             target: m in the world, shape (3,), drawn as a ball; None or not finite: no ball.
+            ghost: base position, base orientation and joints of a translucent second robot, as those above; None or
+                not finite: none.
 
         Returns:
             RGB, shape (height, width, 3).
@@ -88,6 +92,9 @@ class RobotScene:
         self._renderer.update_scene(self._data, self._camera)
         if target is not None and np.all(np.isfinite(target)):
             self._add_ball(np.asarray(target, dtype=np.float64))
+        if ghost is not None and all(np.all(np.isfinite(part)) for part in ghost):
+            pose(self._robot, self._ghost, *ghost)
+            add(self._renderer.scene, self._robot, self._ghost)
         return np.asarray(self._renderer.render())
 
     def _pose(self, base_position: Array, base_orientation: Array, joints: Array, gripper: float) -> None:
