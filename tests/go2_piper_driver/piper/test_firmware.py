@@ -25,7 +25,7 @@ def test_any_answer_is_read_or_refused(stream: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "S-V", "S-V1.8", "V1.8-2", "S-V1.8-2x", "S-V9.9-9", "S-V1.5-1", "S-V0.0-0", "\u0661"]
+    "text", ["", "S-V", "S-V1.8", "V1.8-2", "S-V1.8-2x", "S-V9.9-9", "S-V1.5-1", "S-V1.9-0", "S-V0.0-0", "\u0661"]
 )
 def test_unknown_firmware_is_refused(text: str) -> None:
     with pytest.raises(FirmwareError, match="firmware"):
@@ -48,7 +48,6 @@ def test_bands_follow_each_other() -> None:
         ("S-V1.8-7", False),
         ("S-V1.8-8", False),
         ("S-V1.8-10", False),
-        ("S-V1.9-0", False),
     ],
 )
 def test_mit_mode_only_where_torques_are_known(text: str, allowed: bool) -> None:

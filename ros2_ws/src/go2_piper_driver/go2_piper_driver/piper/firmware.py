@@ -35,7 +35,7 @@ BANDS = (
     Band((1, 5, 2), (1, 7, 2), None, _FOUR, "it turns joints 1, 2, 4 and 6 the other way in MIT mode"),
     Band((1, 7, 3), (1, 8, 2), _FOUR, _FOUR),
     Band((1, 8, 3), (1, 8, 7), None, _ONE, "its torque scale in MIT mode is not known"),
-    Band((1, 8, 8), (1, 9, 99), None, _ONE, "its MIT frames have another layout than piper_sdk 0.6.2 sends"),
+    Band((1, 8, 8), (1, 8, 99), None, _ONE, "its MIT frames have another layout than piper_sdk 0.6.2 sends"),
 )
 """Sources: sign and first version of MIT mode from piper_control 1.5.0 and the SDK's comments; the factor 4 from the
 SDK's questions and answers; the 12-bit layout from piper_sdk 0.7.0a1. What a band says of currents and torques was
