@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from .bags import KIND, fill, open_bag, text
 
 def numbers(path: Path) -> list[int]:
     """Return the numbers in the file's messages, read by rosbags."""
-    store = get_typestore(Stores.ROS2_JAZZY)
+    store: Any = get_typestore(Stores.ROS2_JAZZY)
     with Reader(path) as reader:
         return [int(store.deserialize_cdr(raw, c.msgtype).data.split()[0]) for c, _, raw in reader.messages()]
 

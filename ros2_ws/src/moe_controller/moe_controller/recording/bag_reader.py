@@ -1,4 +1,4 @@
-"""Reads recordings, also those that were cut off. Messages are decoded as the nodes decode them; needs no running ROS."""
+"""Reads recordings, also those that were cut off. Decodes messages as the nodes do; needs no running ROS."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Feeds a recording through a policy again: `python -m moe_controller.replay`."""
