@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from go2_piper_driver.piper import frames
-from go2_piper_driver.piper.listener import SLOW_TIMEOUT, STATUS_TIMEOUT, Listener
+from go2_piper_driver.piper.listener import RIVAL_MEMORY, SLOW_TIMEOUT, STATUS_TIMEOUT, Listener
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,11 +128,15 @@ def test_frames_that_stop_coming_become_a_fault(
     assert state is not None and "any more" in state.faults[0]
 
 
-def test_commands_of_others_are_seen(listener: Listener) -> None:
+def test_commands_of_others_are_seen_until_they_have_stopped(listener: Listener, clock: Clock) -> None:
     feed(listener, healthy())
     listener.feed(frames.JOINT_COMMAND[1], bytes(8))
     state = listener.state()
     assert state is not None and "another program commands the arm (frame 0x156)" in state.faults[0]
+    clock.now += RIVAL_MEMORY
+    feed(listener, healthy())
+    state = listener.state()
+    assert state is not None and state.faults == ()
 
 
 def test_all_zero_motors_are_unpowered(listener: Listener) -> None:

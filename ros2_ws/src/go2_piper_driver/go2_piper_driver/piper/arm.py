@@ -223,9 +223,9 @@ class PiperArm:
             raise can_channel.ChannelError(f"some feedback frames do not come on {options.channel}: is this a Piper?")
         if listener.unpowered():
             raise can_channel.ChannelError("the arm is not powered: all its motors report 0 V; switch its supply on")
-        if listener.rival is not None:
+        if (rival := listener.rival) is not None:
             raise can_channel.ChannelError(
-                f"another program commands the arm on {options.channel} (frame {listener.rival:#x}); stop it"
+                f"another program commands the arm on {options.channel} (frame {rival:#x}); stop it"
             )
         self._mit_scale, self.limits = scale, limits
         self._follower = Follower(limits, options.speed_percent / 100.0)

@@ -31,6 +31,8 @@ MAX_MOTOR_TEMPERATURE = 80.0
 WARM_MOTOR_TEMPERATURE = 65.0
 MIN_BUS_VOLTAGE = 20.0
 """V. Chosen; the arm runs on 24 V."""
+RIVAL_MEMORY = 1.0
+"""s after the last command of another host until it counts as gone."""
 _FIRMWARE_QUIET = 0.05
 """s of silence that end the answer to a firmware query."""
 _MAX_ANSWER = 256
@@ -59,8 +61,13 @@ class Listener:
         """Frames by id since the start."""
         self.short = 0
         """Frames too short for their id."""
-        self.rival: int | None = None
-        """Id of the last command frame that another host sent."""
+        self._rival: tuple[int, float] | None = None
+
+    @property
+    def rival(self) -> int | None:
+        """Id of the last command frame that another host has sent within `RIVAL_MEMORY`."""
+        found = self._rival
+        return found[0] if found is not None and self._clock() - found[1] < RIVAL_MEMORY else None
 
     @property
     def rejected(self) -> int:
@@ -72,7 +79,7 @@ class Listener:
         now = self._clock()
         self.counts[can_id] += 1
         if can_id in frames.COMMAND_IDS:
-            self.rival = can_id
+            self._rival = (can_id, now)
         elif can_id == frames.FIRMWARE:
             with self._lock:
                 self._answer, self._answer_at = (self._answer + data)[-_MAX_ANSWER:], now
@@ -93,7 +100,7 @@ class Listener:
         """Begin anew, as after a new connection; the counters go on."""
         with self._lock:
             self._answer = b""
-        self._frames, self._joints, self._limits, self.rival, self._cached = {}, None, {}, None, None
+        self._frames, self._joints, self._limits, self._rival, self._cached = {}, None, {}, None, None
         self._assembler = Assembler()
 
     # --- answers to queries -----------------------------------------------------------------------------------------
@@ -202,8 +209,8 @@ class Listener:
             faults.append("arm: no temperatures and enabled bits any more (frames 0x261 to 0x266)")
         if now - self._frames[frames.STATUS][0] > STATUS_TIMEOUT:
             faults.append("arm: no status any more (frame 0x2a1)")
-        if self.rival is not None:
-            faults.append(f"another program commands the arm (frame {self.rival:#x}); stop it")
+        if (rival := self.rival) is not None:
+            faults.append(f"another program commands the arm (frame {rival:#x}); stop it")
         # the gripper is no part of standing and walking: it only warns
         if now - self._frames[frames.GRIPPER][0] > STATUS_TIMEOUT:
             warnings.append("gripper: no feedback any more (frame 0x2a8)")
