@@ -202,7 +202,7 @@ class Go2PiperPlant:
     def _merge(self, go2: Go2State, faults: tuple[str, ...]) -> RobotState:
         arm = self._arm_state
         assert arm is not None  # `start` waited for it
-        wear = self._go2.watch.wear(go2) + tuple(f"arm: {fault}" for fault in arm.faults)
+        wear = self._go2.watch.wear(go2) + arm.faults
         if self._arm_fault:
             wear += (self._arm_fault,)
         base = None

@@ -15,7 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from .graph.description import GraphError
-from .graph.real import REAL_ARGUMENTS, real_graph
+from .graph.real import REAL_ARGUMENTS, real_graph, real_values
+from .preflight import run_checks, show
 from .sim import VIDEO_FILE, UsageError, check_domain, existing_file, output_folder, prepare, run_graph
 
 _OPTIONS = (
@@ -43,7 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
     for name in _FLAGS:
         parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=about[name].description)
     parser.add_argument("--no-stand-down", action="store_true", help="the Go2 lies already: release it as it is")
-    parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
+    parser.add_argument("--check", action="store_true", help="look at network, dog, arm and policy; start nothing")
+    parser.add_argument("--headless", action="store_true", help="no window and no cockpit")
+    parser.add_argument("--cockpit-port", default=about["cockpit_port"].default, metavar="N", help="of the cockpit")
     parser.add_argument("--record", action="store_true", help=about["record"].description)
     parser.add_argument("--film", action="store_true", help=f"render the run to {VIDEO_FILE} afterwards")
     parser.add_argument("--out", default="", metavar="DIR", help="folder for what the run leaves (runs/<time>)")
@@ -54,6 +57,8 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
     """Return the arguments of the graph for these options. Raises UsageError."""
     values = {name: str(getattr(options, name)) for name, _ in _OPTIONS}
     values |= {name: str(getattr(options, name)).lower() for name in _FLAGS}
+    values["cockpit"] = str(not options.headless).lower()
+    values["cockpit_port"] = options.cockpit_port
     values["record"] = str(options.record).lower()
     values["stand_down"] = str(not options.no_stand_down).lower()
     values["model"] = existing_file("--model", options.model)
@@ -75,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_domain()
         values = graph_arguments(options)
         nodes = real_graph(values)
+        if options.check:
+            return 0 if show(run_checks(real_values(values)), Console()) else 1
         folder = Path(values["out"])
         prepare(folder)
     except (UsageError, GraphError) as error:

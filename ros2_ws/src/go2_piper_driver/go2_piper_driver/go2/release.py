@@ -47,7 +47,8 @@ def current_mode(link: Go2Link, timeout: float) -> tuple[int, str]:
         return TIMEOUT, ""
 
 
-def _first_answer(link: Go2Link, times: ReleaseTimes) -> str:
+def first_mode(link: Go2Link, times: ReleaseTimes) -> str:
+    """Return who owns the motors, empty for nobody. Raises PlantError where the service stays silent."""
     deadline = time.monotonic() + times.answer
     while True:
         code, name = current_mode(link, times.call)
@@ -72,7 +73,7 @@ def release(link: Go2Link, lies_still: Callable[[], bool], stand_down: bool, tim
     Raises:
         PlantError: the motors were not released; nothing was sent to them.
     """
-    name = _first_answer(link, times)
+    name = first_mode(link, times)
     if not name:
         return
     if stand_down:

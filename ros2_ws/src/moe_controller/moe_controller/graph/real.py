@@ -13,6 +13,7 @@ from .description import (
     Node,
     Value,
     Values,
+    cockpit_nodes,
     controller_node,
     odom_tf_node,
     operator_node,
@@ -30,7 +31,8 @@ READY = "emulated robot is up"
 _BOOLEAN = ("true", "false")
 _SHARED = (
     "controller", "model", "backend", "num_samples", "precompiled_dir", "recompile", "seed", "duration", "out", "rate",
-    "headless", "namespace", "auto_activate", "record", "record_size_mb",
+    "headless", "namespace", "auto_activate", "record", "record_size_mb", "cockpit",
+    "cockpit_port",
 )  # fmt: skip
 _ABOUT = {argument.name: argument for argument in SIM_ARGUMENTS}
 NO_OPERATOR = "manual"
@@ -58,15 +60,8 @@ REAL_ARGUMENTS: tuple[Argument, ...] = (
 )
 
 
-def real_graph(arguments: Mapping[str, str]) -> list[Node]:
-    """Return the nodes of the real robot.
-
-    Args:
-        arguments: values by name, of those in `REAL_ARGUMENTS`; what is missing takes its default.
-
-    Raises:
-        GraphError: an unknown argument or a value that cannot work.
-    """
+def real_values(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Return a value for every argument, with the defaults of hardware or of emulation. Raises GraphError."""
     given = resolve(arguments, REAL_ARGUMENTS)
     emulate = given["emulate"] == "true"
     given["domain"] = given["domain"] or ("1" if emulate else "0")
@@ -76,12 +71,27 @@ def real_graph(arguments: Mapping[str, str]) -> list[Node]:
         raise GraphError("interface is missing: name the network interface to the Go2, or emulate:=true")
     if emulate and given["interface"] != "lo":
         raise GraphError(f"emulate:=true stays on this machine: interface must be lo, not {given['interface']}")
+    return given
+
+
+def real_graph(arguments: Mapping[str, str]) -> list[Node]:
+    """Return the nodes of the real robot.
+
+    Args:
+        arguments: values by name, of those in `REAL_ARGUMENTS`; what is missing takes its default.
+
+    Raises:
+        GraphError: an unknown argument or a value that cannot work.
+    """
+    given = real_values(arguments)
+    emulate = given["emulate"] == "true"
     # what only simulations have
     values = Values(given | {"lockstep": "false", "use_sim_time": "false", "plant_model": ""})
     nodes = [_emulation(values)] if emulate else []
     nodes += [_bridge(values, emulate), *recorder_nodes(values), controller_node(values)]
     if given["scenario"] != NO_OPERATOR:
         nodes.append(operator_node(values))
+    nodes += cockpit_nodes(values)
     if not values.flag("headless"):
         nodes += [viewer_node(), rviz_node(values)]
     nodes += [state_publisher_node(values), odom_tf_node()]
