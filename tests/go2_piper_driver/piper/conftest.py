@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -10,12 +11,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from go2_piper_driver.arm_types import ArmTargets
+from go2_piper_driver.arm_types import ArmState, ArmTargets
 from go2_piper_driver.emulation.can.loopcan import channel_folder
 from go2_piper_driver.emulation.piper.emulated_piper import EmulatedPiperConfig
 from go2_piper_driver.emulation.piper.standalone import StandalonePiper
 from go2_piper_driver.piper.arm import PiperArm, PiperOptions
 from go2_piper_driver.piper.follower import Mode
+from robot_bridge.plant import PlantError
 
 PATIENCE = 30.0
 """s, for machines with other work."""
@@ -54,6 +56,19 @@ class Bench:
     def write(self, position: np.ndarray | float, kp: float = 80.0, gripper: float | None = None) -> None:
         zeros = np.zeros(6)
         self.arm.write(ArmTargets(zeros + position, zeros, zeros, zeros + kp, zeros + 2.0, gripper))
+
+    def state(self) -> ArmState:
+        """What the driver reads, once the link is there."""
+        found: list[ArmState] = []
+
+        def readable() -> bool:
+            with contextlib.suppress(PlantError):
+                state = self.arm.read()
+                found.extend([state] if state is not None else [])
+            return bool(found)
+
+        until(readable)
+        return found[-1]
 
     def write_until(
         self,

@@ -33,8 +33,8 @@ def one_line(error: pytest.ExceptionInfo[PlantError]) -> str:
 
 def test_start_measures_and_moves_nothing(bench: Bench) -> None:
     bench.arm.start()
-    state = bench.arm.read()
-    assert state is not None and not state.enabled and state.faults == ()
+    state = bench.state()
+    assert not state.enabled and state.faults == ()
     np.testing.assert_allclose(state.position, bench.position, atol=1e-4)
     assert bench.arm.firmware is not None and bench.arm.firmware.text == "S-V1.8-2"
     assert bench.arm.limits is not None
@@ -128,7 +128,7 @@ def test_second_driver(bench: Bench) -> None:
     with pytest.raises(PlantError) as error:
         bench.driver().start()
     assert "taken" in one_line(error)
-    assert bench.arm.read() is not None
+    assert bench.state().faults == ()
 
 
 def test_another_program_commands_the_arm(bench: Bench) -> None:
@@ -152,8 +152,8 @@ def test_it_follows_and_holds_with_power_when_stopped(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(GOAL)
     bench.write_until(lambda: float(np.abs(bench.position - GOAL).max()) < 0.12, GOAL)
-    state = bench.arm.read()
-    assert state is not None and state.enabled
+    state = bench.state()
+    assert state.enabled
     bench.arm.stop()
     time.sleep(0.3)
     assert bench.emulated.arm.enabled and bench.emulated.arm.log.power_cuts == []
@@ -212,8 +212,8 @@ def test_the_gripper_moves_and_stays_inside_its_stroke(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(0.0)
     bench.write_until(lambda: bench.emulated.dynamics.gripper > 0.034, 0.0, gripper=5.0)
-    state = bench.arm.read()
-    assert state is not None and state.gripper_position <= 0.0351
+    state = bench.state()
+    assert state.gripper_position <= 0.0351
 
 
 def test_a_gripper_that_is_not_homed_is_left_alone(bench: Bench) -> None:
@@ -224,8 +224,8 @@ def test_a_gripper_that_is_not_homed_is_left_alone(bench: Bench) -> None:
         bench.write(0.0, gripper=0.02)
         time.sleep(0.005)
     assert frames.GRIPPER_COMMAND not in bench.emulated.arm.log.counts
-    state = bench.arm.read()
-    assert state is not None and any("not homed" in text for text in state.warnings)
+    state = bench.state()
+    assert any("not homed" in text for text in state.warnings)
 
 
 def test_mit_mode_moves_the_arm_within_limits(bench: Bench) -> None:
@@ -253,8 +253,7 @@ def test_power_is_cut_only_when_parked_and_told_to(bench: Bench) -> None:
     bench.write_until(lambda: float(np.abs(bench.position).max()) < 0.05, 0.0)
 
     def still() -> bool:
-        state = bench.arm.read()
-        return state is not None and float(np.abs(state.velocity).max()) < 0.02
+        return float(np.abs(bench.state().velocity).max()) < 0.02
 
     bench.write_until(still, 0.0)
     bench.arm.power_off()
@@ -338,15 +337,15 @@ def test_faults_hold_the_arm_and_are_reported(bench: Bench, name: str, value: ob
     bench.follow(GOAL)
     bench.emulated.arm.faults.set(name, value)
     bench.write_until(lambda: bench.arm.mode is Mode.HOLDING, GOAL)
-    state = bench.arm.read()
-    assert state is not None and any(text in fault for fault in (*state.faults, bench.arm.reason))
+    state = bench.state()
+    assert any(text in fault for fault in (*state.faults, bench.arm.reason))
     bench.emulated.arm.faults.clear()
     for _ in range(40):
         bench.write(GOAL)
         time.sleep(0.005)
     assert bench.arm.mode is not Mode.FOLLOWING, "it does not go on by itself"
-    state = bench.arm.read()
-    assert state is not None and state.faults, "the plant still sees why"
+    state = bench.state()
+    assert state.faults, "the plant still sees why"
     assert bench.emulated.arm.log.power_cuts == []
 
 
@@ -359,7 +358,7 @@ def test_trouble_on_the_wire_is_lived_through(bench: Bench, name: str, value: fl
     for _ in range(150):
         bench.write(GOAL)
         state = bench.arm.listener.state()
-        assert state is not None and np.all(np.isfinite(state.position))
+        assert np.all(np.isfinite(state.position))
         assert float(np.abs(state.position).max()) < 3.2
         time.sleep(0.005)
     bench.emulated.arm.faults.clear()
@@ -376,4 +375,4 @@ def test_fuzzed_frames_of_others_do_no_harm(bench: Bench) -> None:
         stranger.send([(int(can_id), rng.bytes(int(rng.integers(0, 9)))) for can_id in ids])
         time.sleep(0.002)
     stranger.close()
-    assert bench.arm.read() is not None
+    assert bench.state().faults == ()

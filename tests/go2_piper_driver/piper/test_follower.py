@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from go2_piper_driver.arm_types import ArmState, ArmTargets
 from go2_piper_driver.piper.follower import (
+    CALM_TIME,
     COMMAND_TIMEOUT,
     CONTROL_TIMEOUT,
+    DRAG_TIME,
     ENABLE_TIMEOUT,
     FIRST_SPEED,
     MAX_DRAG,
@@ -67,8 +69,12 @@ class Bench:
             self.position = self.position + step
         return out
 
+    def calm(self) -> None:
+        for _ in range(round(1.1 * CALM_TIME / TICK)):
+            self.tick(targets(0.0, 0.0))
+
     def following(self) -> Bench:
-        self.tick(targets(0.0, 0.0))
+        self.calm()
         for _ in range(4):
             self.tick(targets(START, 80.0))
         assert self.follower.mode is Mode.FOLLOWING
@@ -154,8 +160,11 @@ def test_trouble_holds_the_arm_until_it_is_released(spoil: str) -> None:
     bench.powered, bench.under_control = ON, True
     out = bench.tick(targets(START + 1.0, 80.0))
     assert bench.follower.mode is Mode.HOLDING, "it does not go on by itself"
-    np.testing.assert_array_equal(out.position, held)
+    assert out.position is not None and np.abs(out.position - held).max() < 0.1
     bench.tick(targets(0.0, 0.0))
+    if spoil in ("fault", "stale", "no state"):
+        assert bench.follower.mode is Mode.HOLDING, "nothing wrong for a moment is not enough"
+    bench.calm()
     assert bench.follower.mode is Mode.WAITING and bench.follower.reason == ""
     for _ in range(4):
         bench.tick(targets(START + 1.0, 80.0))
@@ -165,8 +174,8 @@ def test_trouble_holds_the_arm_until_it_is_released(spoil: str) -> None:
 def test_an_arm_that_holds_is_not_released_while_the_fault_is_there() -> None:
     bench = Bench().following()
     bench.faults = ("arm: collision",)
-    for _ in range(10):
-        bench.tick(targets(0.0, 0.0))
+    for _ in range(2):
+        bench.calm()
     assert bench.follower.mode is Mode.HOLDING
 
 
@@ -180,8 +189,7 @@ def test_targets_that_stop_coming_leave_the_arm_where_it_is() -> None:
     outs = [bench.tick(wanted, age=float(age)) for age in ages]
     held = [out.position for out, age in zip(outs, ages, strict=True) if age > COMMAND_TIMEOUT]
     assert held[0] is not None and np.abs(held[0] - position).max() < 3.0 * COMMAND_TIMEOUT
-    for one in held:
-        np.testing.assert_array_equal(one, held[0])
+    np.testing.assert_array_equal(held[-1], held[-5])
     assert all(not out.compliant for out, age in zip(outs, ages, strict=True) if age > COMMAND_TIMEOUT)
     assert bench.tick(wanted).compliant
 
@@ -192,7 +200,7 @@ def test_no_gain_means_hold_where_it_is() -> None:
         bench.tick(targets(START + 0.6, 80.0))
     outs = [bench.tick(targets(0.0, 0.0)) for _ in range(50)]
     assert outs[0].position is not None and np.abs(outs[0].position - bench.position).max() < 0.05
-    np.testing.assert_array_equal(outs[-1].position, outs[0].position)
+    np.testing.assert_array_equal(outs[-1].position, outs[-20].position)
 
 
 def test_an_arm_without_power_gets_no_targets_even_when_somebody_powers_it() -> None:
@@ -210,10 +218,13 @@ def test_an_arm_that_holds_is_not_dragged_back_when_a_person_moves_it() -> None:
     bench = Bench().following()
     bench.faults = ("arm: not under CAN control",)
     bench.tick(targets(START, 80.0))
-    bench.position = START + MAX_DRAG + 0.1
-    out = bench.tick(targets(START, 80.0))
-    assert out.position is not None and out.speed <= FIRST_SPEED
-    np.testing.assert_allclose(out.position, np.clip(bench.position, LIMITS.lower, LIMITS.upper), atol=0.01)
+    moved = START + MAX_DRAG + 0.1
+    for _ in range(round((DRAG_TIME + 0.3) / TICK)):
+        bench.position = moved.copy()
+        out = bench.tick(targets(START, 80.0))
+        assert out.position is not None and out.speed <= FIRST_SPEED
+    assert out.position is not None
+    np.testing.assert_allclose(out.position, np.clip(moved, LIMITS.lower, LIMITS.upper), atol=0.02)
 
 
 def test_nothing_goes_on_after_a_new_connection() -> None:
@@ -252,7 +263,7 @@ class AnyInputs(RuleBasedStateMachine):
                 inside = np.clip(was, LIMITS.lower, LIMITS.upper)
                 reference = [self.last] if self.last is not None else []
                 near = min(float(np.abs(out.position - point).max()) for point in (inside, *reference))
-                assert near <= out.speed * 3.0 * 0.02 + 1e-9
+                assert near <= 3.0 * 0.02 + 1e-9
             if troubled:
                 assert mode in (Mode.WAITING, Mode.HOLDING) and not out.compliant and out.enable == ()
             if wanted is None or age > COMMAND_TIMEOUT:

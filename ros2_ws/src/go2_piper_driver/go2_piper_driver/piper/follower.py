@@ -2,7 +2,7 @@
 
     WAITING -> ENABLING -> FOLLOWING    targets with kp above 0, after targets with kp of 0 while all was well
     FOLLOWING -> HOLDING                faults, no feedback, power lost; the arm holds where it is
-    HOLDING -> WAITING                  targets with kp of 0 and nothing wrong, or no power any more
+    HOLDING -> WAITING                  targets with kp of 0 and nothing wrong for a while, or no power any more
     any -> WAITING                      `forget`, after a new connection
 
 Nothing here takes power from a motor. Targets move at most at the speed of the arm's joints from where the arm was.
@@ -38,6 +38,10 @@ MAX_LEAD = 0.3
 """rad that a target may lead the measured position: an arm that is stopped by something is not wound up."""
 MAX_DRAG = 0.2
 """rad by which an arm that holds may be moved by hand, gravity or teaching before it holds at its new place."""
+DRAG_TIME = 0.6
+"""s for which it must be there: frames that come late tell of places where it has been."""
+CALM_TIME = 0.3
+"""s without anything wrong before targets without gain release the arm: a link that comes and goes does not."""
 _VELOCITY = np.array([joint.velocity for joint in ARM_JOINTS])
 
 
@@ -98,8 +102,11 @@ class Follower:
         """Why the arm holds, or why it does not start; empty when all is well."""
         self._armed = False
         self._since = self._control_seen = self._last = 0.0
+        self._wrong = -CALM_TIME
+        self._near = 0.0
         self._sent: Array | None = None
-        self._frozen = False
+        self._place: Array | None = None
+        """Where the arm is to stay, while it follows nothing."""
 
     def forget(self, reason: str) -> None:
         """Begin anew: whatever ran before does not go on by itself."""
@@ -110,10 +117,12 @@ class Follower:
         elapsed = min(max(inputs.now - self._last, 0.0), 0.02)
         self._last = inputs.now
         fault = self._fault(inputs)
+        if fault is not None:
+            self._wrong = inputs.now
         fresh = inputs.targets is not None and inputs.now - inputs.targets_stamp <= COMMAND_TIMEOUT
         targets = inputs.targets if fresh else None
         wanted = targets is not None and bool(np.any(targets.kp > 0.0))
-        released = targets is not None and not wanted
+        released = targets is not None and not wanted and inputs.now - self._wrong >= CALM_TIME
         if self.mode is Mode.WAITING:
             self._wait(inputs.now, fault, wanted, released)
         elif self.mode is Mode.ENABLING:
@@ -123,7 +132,7 @@ class Follower:
         elif self.mode is Mode.HOLDING:
             if not any(inputs.powered):
                 self.mode, self._armed, self._sent = Mode.WAITING, False, None
-            elif released and fault is None:
+            elif released:
                 self.mode, self.reason, self._armed, self._sent = Mode.WAITING, "", True, None
         return self._output(inputs, targets if wanted else None, elapsed)
 
@@ -161,7 +170,8 @@ class Follower:
             self.mode, self._armed, self.reason = Mode.WAITING, False, fault or ""
         elif all(inputs.powered) and inputs.under_control:
             self.mode, self._since, self._control_seen = Mode.FOLLOWING, inputs.now, inputs.now
-            self._freeze(inputs)
+            assert inputs.state is not None  # else there was a fault
+            self._sent = self._place = np.clip(inputs.state.position, self._lower, self._upper)
         elif inputs.now - self._since > ENABLE_TIMEOUT:
             dead = _without_power(inputs)
             what = f"{dead} got no power" if dead else "the arm did not come under CAN control"
@@ -169,14 +179,15 @@ class Follower:
 
     def _hold(self, inputs: Inputs, reason: str) -> None:
         self.mode, self.reason, self._armed = Mode.HOLDING, reason, False
-        self._freeze(inputs)
+        self._near = inputs.now
+        if self._place is None:
+            self._stay(inputs)
 
-    def _freeze(self, inputs: Inputs) -> None:
-        """Take where the arm is as its target, or where it was sent if that is not known any more."""
+    def _stay(self, inputs: Inputs) -> None:
+        """Stay where the arm is, or where it was sent if that is not known any more."""
         state = inputs.state
-        if state is not None and (self._sent is None or inputs.now - state.stamp <= STATE_TIMEOUT):
-            self._sent = np.clip(state.position, self._lower, self._upper)
-        self._frozen = True
+        known = state is not None and inputs.now - state.stamp <= STATE_TIMEOUT
+        self._place = np.clip(state.position, self._lower, self._upper) if known and state is not None else self._sent
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
@@ -192,16 +203,23 @@ class Follower:
             return Output(enable=missing, speed=self._full_speed * FIRST_SPEED)
         assert self._sent is not None
         if self.mode is Mode.HOLDING:
-            if inputs.state is not None and np.abs(inputs.state.position - self._sent).max() > MAX_DRAG:
-                self._freeze(inputs)
-            return Output(position=self._sent, speed=self._full_speed * FIRST_SPEED)
-        if targets is None:
-            if not self._frozen:
-                self._freeze(inputs)
-            return Output(position=self._sent, speed=self._speed(inputs.now))
+            if inputs.state is None or np.abs(inputs.state.position - self._sent).max() <= MAX_DRAG:
+                self._near = inputs.now
+            elif inputs.now - self._near > DRAG_TIME:
+                self._stay(inputs)
+            speed = self._full_speed * FIRST_SPEED
+        else:
+            speed = self._speed(inputs.now)
+            if targets is None and self._place is None:
+                self._stay(inputs)
+        # also a stop moves the target no faster than the arm can go: what was measured may be old
+        step = self._full_speed * _VELOCITY * elapsed
+        if self.mode is Mode.HOLDING or targets is None:
+            assert self._place is not None
+            self._sent = self._sent + np.clip(self._place - self._sent, -step, step)
+            return Output(position=self._sent, speed=speed)
         assert inputs.state is not None
-        self._frozen = False
-        speed = self._speed(inputs.now)
+        self._place = None
         step = speed * _VELOCITY * elapsed
         # a target may not run ahead of the arm, but an arm beyond its limits or lead is brought back at most at `step`
         near = np.clip(targets.position, inputs.state.position - MAX_LEAD, inputs.state.position + MAX_LEAD)
