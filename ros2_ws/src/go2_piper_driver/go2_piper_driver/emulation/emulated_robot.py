@@ -15,6 +15,8 @@ from .robot import EmulatedRobot, EmulationOptions
 
 READY = "emulated robot is up"
 """Printed once the robot can be talked to."""
+LIMITS = "commands beyond a limit: "
+"""Begins the last line."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while not stopping:
             robot.step()
     finally:
+        print(f"{LIMITS}{'; '.join(robot.broken_limits()) or 'none'}", flush=True)
         robot.close()
     return 0
 

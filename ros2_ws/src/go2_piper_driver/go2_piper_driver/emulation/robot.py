@@ -135,6 +135,12 @@ class EmulatedRobot:
             }
         return status
 
+    def broken_limits(self) -> list[str]:
+        """Return what reached dog and arm and should not have, one line each."""
+        counts = self.go2.counts
+        broken = [f"legs, {name} ({count} times)" for name, count in counts.items() if name.startswith("limit")]
+        return broken + (list(self._piper.log.violations) if self._piper is not None else [])
+
     def close(self) -> None:
         """Leave the network."""
         if self._control is not None:
