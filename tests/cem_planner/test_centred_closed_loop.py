@@ -21,9 +21,7 @@ def test_it_reaches_a_goal_and_does_not_fall() -> None:
     settings = PlannerSettings()
     exact, reduced = centred_settings(settings), ReducedBackend(settings)
     loop = ClosedLoop(settings, reduced, options=LoopOptions(latency=0.04))
-    loop.planner = CentredPlanner(  # type: ignore[assignment]
-        Planner(settings, reduced), Planner(exact, MujocoBackend(exact))
-    )
+    loop.planner = CentredPlanner(Planner(settings, reduced), Planner(exact, MujocoBackend(exact)))
     goal = replace(GoalSampler(0).reachable(1)[0], orientation_weight=0.0)
     episode = loop.run(goal, 2.5)
     assert not episode.fell and episode.samples == exact.num_samples

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cem_planner.controller import CemController
-from cem_planner.factory import make_planners
+from cem_planner.factory import make_kinematics, make_planners
 from cem_planner.handover import Driver, Rates
-from cem_planner.planner import Planner
-from cem_planner.planning import InlinePlanning
+from cem_planner.planning import InlinePlanning, MakesPlans
 from cem_planner.settings import PlannerSettings
 from moe_controller.controller import MoeController
 from moe_controller.policy import OnnxPolicy
@@ -31,7 +30,7 @@ UPRIGHT_HEIGHT = 0.2
 
 
 @pytest.fixture(scope="module")
-def planners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Planner]:
+def planners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MakesPlans]:
     return make_planners(SETTINGS, directory=tmp_path_factory.mktemp("compiled"))
 
 
@@ -61,8 +60,8 @@ def steps_keep_to_the_rates(rig: Rig) -> bool:
     return bool(np.all(moved <= Rates().position * 0.02 + 1e-9))
 
 
-def test_cem_reaches_with_arm_and_trunk_and_stays_up_for_what_is_out_of_reach(planners: dict[str, Planner]) -> None:
-    rig = Rig(CemController(InlinePlanning(planners), SETTINGS))
+def test_cem_reaches_with_arm_and_trunk_and_stays_up_for_what_is_out_of_reach(planners: dict[str, MakesPlans]) -> None:
+    rig = Rig(CemController(InlinePlanning(planners, kinematics=make_kinematics(SETTINGS)), SETTINGS))
     rig.activate()
     rig.until(rig.now + 1.0)
     assert error(rig, NEAR, 2.5) < 0.005
@@ -73,8 +72,9 @@ def test_cem_reaches_with_arm_and_trunk_and_stays_up_for_what_is_out_of_reach(pl
 
 
 @pytest.mark.skipif(not Path(shipped_model()).is_file(), reason="models/ has no policy yet")
-def test_hybrid_hands_over_to_walk_and_back(planners: dict[str, Planner]) -> None:
-    rig = Rig(CemController(InlinePlanning(planners), SETTINGS, MoeController(OnnxPolicy(shipped_model()))))
+def test_hybrid_hands_over_to_walk_and_back(planners: dict[str, MakesPlans]) -> None:
+    planning = InlinePlanning(planners, kinematics=make_kinematics(SETTINGS))
+    rig = Rig(CemController(planning, SETTINGS, MoeController(OnnxPolicy(shipped_model()))))
     rig.activate()
     rig.until(rig.now + 1.5)
     assert error(rig, TO_WALK_TO, 7.0) < 0.010

@@ -31,7 +31,7 @@ def test_the_other_names_and_values_are_those_that_the_node_declares() -> None:
     declared: dict[str, str] = {}
     for source in ("cem_planner/cem_planner/cem_planner_node.py", "moe_controller/moe_controller/control_node.py"):
         text = (SOURCES / source).read_text()
-        declared |= dict(re.findall(r'self\._declare\("(\w+)", ([^,\]]+\]?),', text))
+        declared |= dict(re.findall(r'self\._declare\(\s*"(\w+)", ([^,\]]+\]?),', text))
     plain = {name: value for name, value in VALUES.items() if not isinstance(value, dict)}
     assert set(plain) == set(declared)
     for name, value in plain.items():

@@ -36,6 +36,17 @@ def test_without_jax_the_last_rung_is_c_and_says_what_to_install(tmp_path: Path)
     assert abs(plan.knots[:, :6]).max() < 1e-5  # of the arm
 
 
+def test_a_jax_that_is_broken_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise ImportError("libjaxlib.so: cannot open\nshared object file")
+
+    monkeypatch.setattr(factory, "_reduced", broken)
+    lines: list[str] = []
+    planners = factory.make_planners(SMALL, directory=tmp_path, log=lines.append)
+    assert planners[BODY].backend.rung == "c"
+    assert lines[0].startswith("backend 'reduced' cannot start: libjaxlib.so: cannot open shared object file; taking")
+
+
 @pytest.mark.usefixtures("without_jax")
 def test_what_was_asked_for_by_name_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="backend 'mjx' needs the package jax"):

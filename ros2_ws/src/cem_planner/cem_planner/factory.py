@@ -126,12 +126,12 @@ def make_backend(name: str, settings: PlannerSettings, directory: Path, recompil
             raise BackendError(
                 f"backend '{name}' needs the package {package}: install it with `pip install .[{extra}]`"
             )
-    from .aot import AotError
-
     try:
         return (_reduced if name == "reduced" else _mjx)(settings, directory, recompile, log)
-    except AotError as error:
-        raise BackendError(f"backend '{name}' cannot start: {error}") from None
+    except BackendError:
+        raise
+    except (ImportError, RuntimeError) as error:  # AotError, and what a broken or foreign jaxlib raises
+        raise BackendError(f"backend '{name}' cannot start: {' '.join(str(error).split())}") from None
 
 
 def standing_problem() -> Problem:
