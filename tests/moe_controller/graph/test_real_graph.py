@@ -36,6 +36,13 @@ def test_emulation_differs_by_one_process_and_where_it_is() -> None:
     assert emulation.ready == READY and emulation.required
 
 
+def test_where_the_base_is_comes_from_one_source() -> None:
+    wanted = {"legs": ("legs", ""), "none": ("none", ""), "external": ("none", "external_pose")}
+    for odometry, (plant, topic) in wanted.items():
+        parameters = by_name({"interface": "eth0", "odometry": odometry})["robot_bridge"].parameters
+        assert (parameters["plant_options.odometry"], parameters["external_pose_topic"]) == (plant, topic)
+
+
 def test_emulation_is_started_with_its_options(tmp_path: Path) -> None:
     pytest.importorskip("cyclonedds")
     from go2_piper_driver.emulation import emulated_robot

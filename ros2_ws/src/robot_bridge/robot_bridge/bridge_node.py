@@ -9,10 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
+from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import SingleThreadedExecutor
@@ -27,6 +30,7 @@ from std_srvs.srv import Trigger
 from . import convert
 from .bridge_params import Settings, flat, read_settings
 from .domain_lock import claim_domain
+from .external_pose import ExternalPose
 from .gate import GateInputs, GateOutput, GateState, step
 from .inbox import Inbox
 from .lockstep import Lockstep
@@ -90,6 +94,7 @@ class Bridge(Node):
         self._paced = bridge.lockstep is False or bridge.speed > 0.0
         self.rate = FixedRate(1.0 / (bridge.rate * (bridge.speed if self.stepped and bridge.speed > 0.0 else 1.0)))
         self._diagnosed = (time.monotonic(), self.now(), 0)
+        self._external = ExternalPose() if bridge.external_pose_topic and self.stepped is None else None
         self._create_interfaces(bridge.publish_clock)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -142,6 +147,9 @@ class Bridge(Node):
         self._inbox = Inbox(self)
         self._command_sub = self._inbox.subscribe(JointState, "joint_commands", self._on_command, QUEUE, warn=True)
         self._inbox.subscribe(JointState, "gripper_command", self._on_gripper, QUEUE, warn=True)
+        if self._external is not None:
+            topic = self.settings.bridge.external_pose_topic
+            self._inbox.subscribe(PoseStamped, topic, self._on_external_pose, QUEUE, warn=True)
         if self.lockstep is not None:
             self._inbox.subscribe(Time, "sim/run_until", self._on_run_until, QUEUE)
         for request in Request:
@@ -169,6 +177,20 @@ class Bridge(Node):
             self._gripper = convert.gripper_travel(message)
         except ValueError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=1.0)
+
+    def _on_external_pose(self, message: PoseStamped) -> None:
+        if self._external is not None:
+            place, turn = message.pose.position, message.pose.orientation
+            position, orientation = np.array([place.x, place.y, place.z]), np.array([turn.x, turn.y, turn.z, turn.w])
+            self._external.add(time.monotonic(), position, orientation)
+
+    def _with_external_pose(self, state: RobotState | None) -> RobotState | None:
+        """Return the state with the base from outside; without one to trust the robot shall sit down."""
+        if self._external is None or state is None:
+            return state
+        fault = self._external.fault(time.monotonic())
+        wear = state.wear if fault is None else (*state.wear, fault)
+        return replace(state, base=self._external.base(state.angular_velocity), wear=wear)
 
     def _on_run_until(self, message: Time) -> None:
         if self.lockstep is not None:
@@ -218,7 +240,7 @@ class Bridge(Node):
 
     def _advance(self) -> None:
         if self.stepped is None:
-            self._state = self.plant.read()
+            self._state = self._with_external_pose(self.plant.read())
             self._step_gate(self._requests_at_the_robot())
         else:
             # the state read after the last step is the one that commands were computed from

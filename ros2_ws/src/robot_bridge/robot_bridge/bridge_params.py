@@ -35,6 +35,8 @@ class BridgeParams:
     """s of wall time that lockstep waits for a command."""
     publish_clock: bool = True
     """Publish `/clock` if the plant is a simulation."""
+    external_pose_topic: str = ""
+    """geometry_msgs/PoseStamped of `base_link` in `odom`, in the place of what the plant says; empty for none."""
     discovery_time: float = 0.5
     """s to look for another bridge before starting."""
 

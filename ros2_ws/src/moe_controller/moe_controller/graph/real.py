@@ -35,6 +35,8 @@ _SHARED = (
     "cockpit_port",
 )  # fmt: skip
 _ABOUT = {argument.name: argument for argument in SIM_ARGUMENTS}
+ODOMETRY = ("legs", "external", "none")
+EXTERNAL_POSE_TOPIC = "external_pose"
 NO_OPERATOR = "manual"
 """Scenario without an operator: nothing moves until a person calls /safety/stand."""
 
@@ -46,7 +48,7 @@ REAL_ARGUMENTS: tuple[Argument, ...] = (
     Argument("can", "", "CAN channel of the arm; empty for can0, with emulate one of its own"),
     Argument("arm_speed", "100", "percent of the arm's velocity limits"),
     Argument("arm_mit", "false", "gains and torques for the arm instead of its own position control", _BOOLEAN),
-    Argument("odometry", "legs", "where /odom comes from", ("legs", "none")),
+    Argument("odometry", "legs", "where /odom comes from; external: the topic /external_pose", ODOMETRY),
     Argument("emulate", "false", "start emulated hardware on this machine and drive that", _BOOLEAN),
     Argument("loss", "damp", "what emulated legs do when commands stop", ("hold", "damp", "limp")),
     Argument("emulation_control", "", "socket for faults of the emulated hardware; empty for none"),
@@ -122,11 +124,12 @@ def _bridge(values: Values, emulate: bool) -> Node:
         "can_interface": "loopcan" if emulate else "socketcan",
         "arm_speed": values.integer("arm_speed"),
         "arm_mit": values.flag("arm_mit"),
-        "odometry": values.text("odometry"),
+        "odometry": "legs" if values.text("odometry") == "legs" else "none",
     }
     parameters: dict[str, Value] = {
         "plant": PLANT,
         "rate": values.positive("rate"),
+        "external_pose_topic": EXTERNAL_POSE_TOPIC if values.text("odometry") == "external" else "",
         **{f"plant_options.{name}": value for name, value in options.items()},
     }
     return Node(
