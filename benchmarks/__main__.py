@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import aot, closed_loop, environment, planner, policy, rollouts, router
+from . import aot, closed_loop, control_loop, environment, odometry, planner, policy, rollouts, router
 
 BENCHMARKS = {
     "policy": policy.run,
@@ -15,6 +15,8 @@ BENCHMARKS = {
     "aot": aot.run,
     "planner": planner.run,
     "rollouts": rollouts.run,
+    "control_loop": control_loop.run,
+    "odometry": odometry.run,
 }
 
 

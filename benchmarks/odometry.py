@@ -120,8 +120,12 @@ def measure(seconds_each: float = 5.0, commands: tuple[tuple[float, float, float
     )
 
 
-if __name__ == "__main__":
-    for one in (*((c,) for c in COMMANDS if any(c)), COMMANDS):
-        result = measure(commands=one, seconds_each=10.0 if len(one) == 1 else 5.0)
-        print(one, f"{result.distance:.2f} m, off {result.position_error:.3f} m = {100 * result.drift:.1f} %, "
-              f"height {100 * result.worst_height_error:.1f} cm, velocity {result.velocity_error:.3f} m/s")  # fmt: skip
+def run() -> list[str]:
+    """Return the lines of the report."""
+    walks = {f"{c[0]:g} m/s, {c[1]:g} m/s, {c[2]:g} rad/s": measure(10.0, (c,)) for c in COMMANDS if any(c)}
+    walks["one after the other"] = measure()
+    return [
+        f"leg odometry, {name}: {one.distance:.1f} m walked, off by {one.position_error:.2f} m = "
+        f"{100 * one.drift:.1f} % (limit 5 %), height by {100 * one.worst_height_error:.1f} cm"
+        for name, one in walks.items()
+    ]
