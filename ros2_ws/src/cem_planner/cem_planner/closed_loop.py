@@ -159,7 +159,7 @@ class ClosedLoop:
     def begin(self, push: Push | None = None) -> None:
         """Put the robot on its feet and let the executor take over."""
         self.plant.start()
-        self.plant.push(push)
+        self.plant.schedule(push)
         state = self._state()
         self.stance = Stance.from_state(state)
         self.executor.start(self.stance, state)

@@ -76,8 +76,8 @@ class StandingPlant(MujocoPlant):
         self.data.time, self._steps = 0.0, 0
         self._measure()
 
-    def push(self, push: Push | None) -> None:
-        """Have the trunk pushed; None for not."""
+    def schedule(self, push: Push | None) -> None:
+        """Have the trunk pushed in the episode to come; None for not."""
         self._push = push
 
     def step(self) -> None:
