@@ -228,7 +228,7 @@ class PiperArm:
                 f"another program commands the arm on {options.channel} (frame {rival:#x}); stop it"
             )
         self._mit_scale, self.limits = scale, limits
-        self._follower = Follower(limits, options.speed_percent / 100.0)
+        self._follower = Follower(limits, options.speed_percent / 100.0, soft=scale is not None)
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
         deadline = time.monotonic() + timeout

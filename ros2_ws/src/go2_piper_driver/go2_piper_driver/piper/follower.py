@@ -94,9 +94,10 @@ SILENT = Output()
 class Follower:
     """Call `step` at the rate at which commands go out."""
 
-    def __init__(self, limits: ArmLimits, full_speed: float = 1.0) -> None:
+    def __init__(self, limits: ArmLimits, full_speed: float = 1.0, soft: bool = False) -> None:
+        """Take the limits, the share of the joints' speed, and whether targets are followed softly, as in MIT mode."""
         self._lower, self._upper = np.array(limits.lower), np.array(limits.upper)
-        self._full_speed = full_speed
+        self._full_speed, self._soft = full_speed, soft
         self.mode = Mode.WAITING
         self.reason = ""
         """Why the arm holds, or why it does not start; empty when all is well."""
@@ -188,6 +189,8 @@ class Follower:
         state = inputs.state
         known = state is not None and inputs.now - state.stamp <= STATE_TIMEOUT
         self._place = np.clip(state.position, self._lower, self._upper) if known and state is not None else self._sent
+        if self._soft:  # a soft arm is not where it was sent: position mode begins where it is
+            self._sent = self._place
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
