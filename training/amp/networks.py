@@ -1,0 +1,46 @@
+"""The three networks: actor, critic, discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+JaxArray = jax.Array
+
+
+class Mlp(nn.Module):
+    """Fully connected layers with orthogonal starts; `last_scale` is that of the last layer."""
+
+    hidden: Sequence[int]
+    outputs: int
+    activation: Callable[[JaxArray], JaxArray] = nn.elu
+    last_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: JaxArray) -> JaxArray:
+        for width in self.hidden:
+            x = self.activation(nn.Dense(width, kernel_init=nn.initializers.orthogonal(2.0**0.5))(x))
+        return nn.Dense(self.outputs, kernel_init=nn.initializers.orthogonal(self.last_scale), name="last")(x)
+
+
+def actor(hidden: Sequence[int], actions: int) -> Mlp:
+    """Return the network of the mean action, which starts near zero: the default pose."""
+    return Mlp(hidden, actions, nn.elu, 0.01)
+
+
+def critic(hidden: Sequence[int]) -> Mlp:
+    """Return the network of the value, one output."""
+    return Mlp(hidden, 1)
+
+
+def discriminator(hidden: Sequence[int]) -> Mlp:
+    """Return the network that tells reference motion (towards 1) from the policy's (towards -1), one output."""
+    return Mlp(hidden, 1, nn.relu, 0.1)
+
+
+def normalized(x: JaxArray, mean: JaxArray, std: JaxArray, clip: float) -> JaxArray:
+    """Return samples in units of their spread, clipped."""
+    return jnp.clip((x - mean) / std, -clip, clip)
