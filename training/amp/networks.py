@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from .normalizer import Moments, RunningNormalizer
 
 JaxArray = jax.Array
 
@@ -41,6 +44,11 @@ def discriminator(hidden: Sequence[int]) -> Mlp:
     return Mlp(hidden, 1, nn.relu, 0.1)
 
 
-def normalized(x: JaxArray, mean: JaxArray, std: JaxArray, clip: float) -> JaxArray:
+def forward(network: Mlp, params: Any, x: JaxArray) -> JaxArray:
+    """Return a network's outputs for inputs (..., D)."""
+    return cast(JaxArray, network.apply(params, x))
+
+
+def normalized(x: JaxArray, moments: Moments) -> JaxArray:
     """Return samples in units of their spread, clipped."""
-    return jnp.clip((x - mean) / std, -clip, clip)
+    return jnp.clip((x - moments.mean) / moments.std, -RunningNormalizer.CLIP, RunningNormalizer.CLIP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,12 +11,11 @@ import optax
 
 from .discriminator import DiscriminatorMetrics, DiscriminatorWeights, discriminator_loss, style_reward
 from .gae import compute_gae
-from .networks import actor, critic, discriminator, normalized
-from .normalizer import Moments, RunningNormalizer
+from .networks import actor, critic, discriminator, forward, normalized
+from .normalizer import Moments
 from .ppo import PpoMetrics, PpoSettings, entropy, log_probability, ppo_loss
 
 JaxArray = jax.Array
-CLIP = RunningNormalizer.CLIP
 
 
 @dataclass(frozen=True)
@@ -136,14 +134,14 @@ class Learner:
     # -- what is jitted ------------------------------------------------------------------------------------------------
 
     def _mean_action(self, policy: Parameters, obs: JaxArray, norm: Moments) -> JaxArray:
-        return self.actor.apply(policy.actor, normalized(obs, *norm, CLIP))
+        return forward(self.actor, policy.actor, normalized(obs, norm))
 
     def _act(self, policy: Parameters, obs: JaxArray, norm: Moments, key: JaxArray) -> JaxArray:
         mean = self._mean_action(policy, obs, norm)
         return mean + jnp.exp(policy.log_std) * jax.random.normal(key, mean.shape)
 
     def _judge(self, disc: Any, x: JaxArray) -> JaxArray:
-        return self.disc.apply(disc, x)[..., 0]
+        return forward(self.disc, disc, x)[..., 0]
 
     def _update(
         self,
@@ -167,13 +165,13 @@ class Learner:
             norms: see there.
         """
         ppo_key, disc_key = jax.random.split(key)
-        transitions = normalized(batch.transition, *norms.disc, CLIP)
+        transitions = normalized(batch.transition, norms.disc)
         style = style_reward(self._judge(state.disc, transitions))
         rewards = moving.task_weight * batch.task_reward + moving.disc_weight * style
         policy, policy_optimizer, ppo_metrics = self._learn_policy(state, batch, rewards, ppo_key, moving, norms)
         agent = transitions.reshape(-1, transitions.shape[-1])
-        known = normalized(expert, *norms.disc, CLIP)
-        old = normalized(replay, *norms.disc, CLIP)
+        known = normalized(expert, norms.disc)
+        old = normalized(replay, norms.disc)
         disc, disc_optimizer, disc_metrics = self._learn_disc(state, agent, known, old, disc_key)
         metrics = Metrics(ppo_metrics, disc_metrics, batch.task_reward.mean(), style.mean())
         return LearnerState(policy, policy_optimizer, disc, disc_optimizer), metrics
@@ -182,15 +180,15 @@ class Learner:
         self, state: LearnerState, batch: Batch, rewards: JaxArray, key: JaxArray, moving: Moving, norms: Norms
     ) -> tuple[Parameters, Any, PpoMetrics]:
         s = self.settings
-        obs = normalized(batch.obs, *norms.obs, CLIP)
-        seen = normalized(batch.critic_obs, *norms.critic_obs, CLIP)
-        last = normalized(batch.last_critic_obs, *norms.critic_obs, CLIP)
-        values = self.critic.apply(state.policy.critic, seen)[..., 0]
-        last_value = self.critic.apply(state.policy.critic, last)[..., 0]
+        obs = normalized(batch.obs, norms.obs)
+        seen = normalized(batch.critic_obs, norms.critic_obs)
+        last = normalized(batch.last_critic_obs, norms.critic_obs)
+        values = forward(self.critic, state.policy.critic, seen)[..., 0]
+        last_value = forward(self.critic, state.policy.critic, last)[..., 0]
         advantages, returns = compute_gae(
             rewards, values, last_value, batch.terminated, batch.timed_out, s.gamma, s.lam
         )
-        old = log_probability(batch.action, self.actor.apply(state.policy.actor, obs), state.policy.log_std)
+        old = log_probability(batch.action, forward(self.actor, state.policy.actor, obs), state.policy.log_std)
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
         flat = jax.tree.map(
             lambda x: x.reshape(-1, *x.shape[2:]), (obs, seen, batch.action, old, advantages, values, returns)
@@ -199,8 +197,8 @@ class Learner:
 
         def loss(policy: Parameters, part: Any) -> tuple[JaxArray, PpoMetrics]:
             obs, seen, action, old, advantage, value, target = part
-            new = log_probability(action, self.actor.apply(policy.actor, obs), policy.log_std)
-            now = self.critic.apply(policy.critic, seen)[..., 0]
+            new = log_probability(action, forward(self.actor, policy.actor, obs), policy.log_std)
+            now = forward(self.critic, policy.critic, seen)[..., 0]
             spread = entropy(policy.log_std)
             return ppo_loss(new, old, advantage, now, value, target, spread, moving.entropy_weight, s.ppo)
 
@@ -212,7 +210,7 @@ class Learner:
             policy = jax.tree.map(lambda x, d: x - moving.learning_rate * d, policy, direction)
             return (policy._replace(log_std=jnp.minimum(policy.log_std, moving.max_log_std)), optimizer), metrics
 
-        orders = jax.vmap(partial(jax.random.permutation, x=count))(jax.random.split(key, s.epochs))
+        orders = jax.vmap(lambda key: jax.random.permutation(key, count))(jax.random.split(key, s.epochs))
         size = count // s.minibatches
         chosen = orders[:, : size * s.minibatches].reshape(s.epochs * s.minibatches, size)
         (policy, optimizer), metrics = jax.lax.scan(step, (state.policy, state.policy_optimizer), chosen)

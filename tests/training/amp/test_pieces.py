@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +19,7 @@ from training.amp.discriminator import (
     style_reward,
 )
 from training.amp.gae import compute_gae
-from training.amp.networks import discriminator
+from training.amp.networks import discriminator, forward
 from training.amp.normalizer import RunningNormalizer
 from training.amp.ppo import PpoSettings, entropy, log_probability, ppo_loss
 from training.amp.replay import ReplayBuffer
@@ -63,9 +65,8 @@ def test_advantages_are_the_sums_of_the_paper(seed: int) -> None:
     last = rng.normal(size=robots)
     kind = rng.integers(0, 6, (steps, robots))
     ended, by_time = kind == 0, kind == 1
-    advantages, returns = compute_gae(
-        *(jnp.asarray(x, dtype=jnp.float32) for x in (rewards, values, last, ended, by_time)), gamma, lam
-    )
+    r, v, after, end, out = (jnp.asarray(x, dtype=jnp.float32) for x in (rewards, values, last, ended, by_time))
+    advantages, returns = compute_gae(r, v, after, end, out, gamma, lam)
     for i in range(robots):
         wanted = _gae_by_sums(rewards[:, i], values[:, i], last[i], ended[:, i], by_time[:, i], gamma, lam)
         np.testing.assert_allclose(advantages[:, i], wanted, atol=1e-4)
@@ -120,7 +121,8 @@ def test_normaliser_goes_on_from_its_state_and_refuses_another_size() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=12), st.integers(1, 9))
 def test_replay_keeps_the_newest_rows(sizes: list[int], capacity: int) -> None:
-    buffer, all_rows = ReplayBuffer(capacity, 1), []
+    buffer = ReplayBuffer(capacity, 1)
+    all_rows: list[float] = []
     for size in sizes:
         rows = [float(len(all_rows) + k) for k in range(size)]
         all_rows += rows
@@ -150,24 +152,31 @@ def test_replay_goes_on_from_its_state() -> None:
 # -- discriminator -----------------------------------------------------------------------------------------------------
 
 
-def _judge(params: object, x: jax.Array) -> jax.Array:
-    return discriminator((8,)).apply(params, x)[..., 0]  # type: ignore[arg-type, no-any-return]
+NETWORK = discriminator((8,))
+
+
+def _judge(params: Any, x: jax.Array) -> jax.Array:
+    return forward(NETWORK, params, x)[..., 0]
+
+
+def _start() -> Any:
+    return NETWORK.init(jax.random.key(0), jnp.zeros(5))
 
 
 def test_gradient_penalty_is_the_squared_slope() -> None:
-    params = discriminator((8,)).init(jax.random.key(0), jnp.zeros(5))
+    params = _start()
     x = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
     step, slopes = 1e-2, np.zeros((6, 5))
     for k in range(5):
         shift = np.zeros(5, dtype=np.float32)
         shift[k] = step
-        slopes[:, k] = (_judge(params, x + shift) - _judge(params, x - shift)) / (2 * step)
+        slopes[:, k] = (_judge(params, jnp.asarray(x + shift)) - _judge(params, jnp.asarray(x - shift))) / (2 * step)
     wanted = (slopes**2).sum(axis=1).mean()
     np.testing.assert_allclose(gradient_penalty(_judge, params, jnp.asarray(x)), wanted, rtol=0.05)
 
 
 def test_discriminator_loss_is_made_of_its_parts() -> None:
-    params = discriminator((8,)).init(jax.random.key(0), jnp.zeros(5))
+    params = _start()
     expert, agent = jax.random.normal(jax.random.key(1), (2, 8, 5))
     kernel = params["params"]["last"]["kernel"]
     loss, metrics = discriminator_loss(_judge, params, kernel, expert, agent, DiscriminatorWeights(3.0, 0.5))
