@@ -35,7 +35,7 @@ from .gate import GateInputs, GateOutput, GateState, step
 from .inbox import Inbox
 from .lockstep import Lockstep
 from .modes import Mode, Request
-from .plant import Plant, PlantError, SteppedPlant
+from .plant import Plant, PlantError, PushedPlant, SteppedPlant
 from .plant_loader import make_plant
 from .run_node import run_node
 from .timing import FixedRate, LatencyTracker
@@ -152,6 +152,8 @@ class Bridge(Node):
             self._inbox.subscribe(PoseStamped, topic, self._on_external_pose, QUEUE, warn=True)
         if self.lockstep is not None:
             self._inbox.subscribe(Time, "sim/run_until", self._on_run_until, QUEUE)
+        if self.stepped is not None and isinstance(self.plant, PushedPlant):
+            self.create_service(Trigger, "sim/push", self._push)
         for request in Request:
             self.create_service(Trigger, f"safety/{request}", self._service(request))
 
@@ -206,6 +208,12 @@ class Bridge(Node):
             return response
 
         return answer
+
+    def _push(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert isinstance(self.plant, PushedPlant)
+        self._answered = True
+        response.success, response.message = True, self.plant.push()
+        return response
 
     def handle_messages(self) -> None:
         """Handle all messages that are there and, every `_SERVICE_PERIOD`, all requests."""

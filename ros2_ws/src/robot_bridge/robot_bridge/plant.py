@@ -41,3 +41,11 @@ class SteppedPlant(Plant, Protocol):
 
     def step(self) -> None:
         """Let `step_period` pass under the last targets."""
+
+
+@runtime_checkable
+class PushedPlant(Protocol):
+    """A simulator whose robot people may push."""
+
+    def push(self) -> str:
+        """Kick the robot now; return what was done, in words."""

@@ -19,6 +19,8 @@ _HELD_TIME = 0.8
 _LOOSE_TIME = 1.0
 """s of physics before time zero, in which the robot comes to lie."""
 _SETTLE_KD = 3.0
+PUSH_SPEED = 0.5
+"""m/s of a push that somebody asks for."""
 _TIME_EPSILON = 1e-9
 _FATAL = (
     mujoco.mjtWarning.mjWARN_BADQPOS,
@@ -74,6 +76,7 @@ class MujocoPlant:
         self._noise = SensorNoise(self.options.sensor_noise, self.options.seed)
         self._pushes = Pushes(self.options.push_interval, self.options.push_velocity, self.options.push_start,
                               self.options.seed)  # fmt: skip
+        self._kick = np.random.default_rng([self.options.seed, 3])
         self._state: RobotState | None = None
 
     # -- plant interface ---------------------------------------------------------------------------------------------
@@ -105,6 +108,13 @@ class MujocoPlant:
         self._steps = 0
         self._pending.clear()
         self._measure()
+
+    def push(self) -> str:
+        """Kick the base now; return what was done."""
+        kick = self._kick.uniform(-1.0, 1.0, 2)
+        kick *= PUSH_SPEED / np.linalg.norm(kick)
+        self.data.qvel[self.robot.base_qvel : self.robot.base_qvel + 2] += kick
+        return f"pushed by {kick[0]:.2f}, {kick[1]:.2f} m/s"
 
     def stop(self) -> None:
         """Damp. Nothing is left to release in a simulation."""
