@@ -18,7 +18,7 @@ NODES = {
     "sim_bridge": ["viewer_node"],
     "go2_piper_driver": ["emulated_robot"],
     "cem_planner": ["cem_planner_node"],
-    "moe_controller": ["moe_controller_node", "scenario_node", "recorder_node"],
+    "moe_controller": ["moe_controller_node", "scenario_node", "recorder_node", "cockpit_node"],
 }
 PACKAGES = ["go2_piper_description", *NODES]
 TIME_LIMIT = 300

@@ -47,7 +47,11 @@ setup(
     entry_points={
         "console_scripts": [
             "moe_controller_node = moe_controller.moe_controller_node:main",
+            "cockpit_node = moe_controller.cockpit.cockpit_node:main",
+            "joy_teleop_node = moe_controller.teleop.joy_teleop_node:main",
+            "keyboard_node = moe_controller.teleop.keyboard_node:main",
             "recorder_node = moe_controller.recording.recorder_node:main",
+            "reference_node = moe_controller.reference.reference_node:main",
             "scenario_node = moe_controller.scenario.scenario_node:main",
         ]
     },

@@ -19,6 +19,9 @@ OTHER_VALUES = {
     "duration": "12",
     "out": "folder",
     "record": "true",
+    "cockpit": "true",
+    "rviz": "false",
+    "cockpit_port": "8090",
     "record_size_mb": "50",
     "lockstep": "true",
     "speed": "0.5",
@@ -44,19 +47,27 @@ def by_name(arguments: dict[str, str]) -> dict[str, Node]:
 def test_defaults_start_the_whole_graph() -> None:
     assert set(by_name({})) == {
         "robot_bridge", "moe_controller", "operator", "viewer", "rviz2", "robot_state_publisher", "odom_tf",
+        "reference",
     }  # fmt: skip
 
 
+def test_rviz_can_be_had_without_other_windows() -> None:
+    assert "rviz2" in by_name({"headless": "true", "rviz": "true"})
+    assert "viewer" not in by_name({"headless": "true", "rviz": "true"})
+    assert "rviz2" not in by_name({"rviz": "false"})
+
+
 def test_headless_has_no_windows() -> None:
-    assert not {"viewer", "rviz2"} & set(by_name({"headless": "true"}))
+    assert not {"viewer", "rviz2", "reference"} & set(by_name({"headless": "true"}))
 
 
 @pytest.mark.parametrize("argument", [argument for argument in SIM_ARGUMENTS if argument.name != "controller"])
 def test_every_argument_changes_the_graph(argument: object) -> None:
     name = argument.name  # type: ignore[attr-defined]
     hybrid = {"controller": "hybrid"}  # has the planner's arguments and the policy's
-    if name.startswith("record_"):
-        hybrid["record"] = "true"
+    for part in ("record", "cockpit"):
+        if name.startswith(f"{part}_"):
+            hybrid[part] = "true"
     assert sim_graph({**hybrid, name: OTHER_VALUES[name]}) != sim_graph(hybrid)
 
 

@@ -79,7 +79,7 @@ def test_unknown_options_are_refused() -> None:
 
 def test_an_old_summary_does_not_pass_for_a_new_one(tmp_path: Path) -> None:
     (tmp_path / sim.SUMMARY_FILE).write_text("{}")
-    sim._prepare(tmp_path)
+    sim.prepare(tmp_path)
     assert not (tmp_path / sim.SUMMARY_FILE).exists()
 
 

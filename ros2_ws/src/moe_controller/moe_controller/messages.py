@@ -5,11 +5,12 @@ from __future__ import annotations
 from array import array
 
 import numpy as np
+from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Quaternion, Transform, Twist
 from go2_piper_description.links import EE_LINK
-from robot_bridge.convert import to_seconds
+from robot_bridge.convert import to_seconds, to_time
 from std_msgs.msg import Int64MultiArray, MultiArrayDimension
-from trajectory_msgs.msg import MultiDOFJointTrajectory
+from trajectory_msgs.msg import MultiDOFJointTrajectory, MultiDOFJointTrajectoryPoint
 
 from .goals import GoalError
 from .step_trace import FIELDS, StepTrace
@@ -62,6 +63,22 @@ def trajectory_of(message: MultiDOFJointTrajectory, now: float | None) -> tuple[
         raise GoalError(f"the trajectory starts at {start:.3f} s and the states are at {now:.3f} s: "
                         "stamp it with their clock (use_sim_time) or leave the stamp zero")  # fmt: skip
     return trajectory, start
+
+
+def trajectory_message(trajectory: PoseTrajectory, frame: str) -> MultiDOFJointTrajectory:
+    """Return `/ee_trajectory` for poses of `ee_link` in a frame; it begins when it arrives."""
+    message = MultiDOFJointTrajectory(joint_names=[EE_LINK])
+    message.header.frame_id = frame
+    for time, position, orientation in zip(
+        trajectory.times.tolist(), trajectory.positions.tolist(), trajectory.orientations.tolist(), strict=True
+    ):
+        transform = Transform()
+        transform.translation.x, transform.translation.y, transform.translation.z = position
+        transform.rotation.x, transform.rotation.y, transform.rotation.z, transform.rotation.w = orientation
+        since = to_time(time)
+        at = Duration(sec=since.sec, nanosec=since.nanosec)
+        message.points.append(MultiDOFJointTrajectoryPoint(transforms=[transform], time_from_start=at))
+    return message
 
 
 def step_trace_message(trace: StepTrace) -> Int64MultiArray:

@@ -60,7 +60,8 @@ def build_parser() -> argparse.ArgumentParser:
     option("pushes", "V")
     option("speed", "X")
     option("namespace", "NAME")
-    parser.add_argument("--headless", action="store_true", help="no window, also where there is a display")
+    parser.add_argument("--headless", action="store_true", help="no window and no cockpit")
+    parser.add_argument("--cockpit-port", default=about["cockpit_port"].default, metavar="N", help="of the cockpit")
     parser.add_argument("--lockstep", action="store_true", help=about["lockstep"].description)
     parser.add_argument("--recompile", action="store_true", help=about["recompile"].description)
     parser.add_argument("--record", action="store_true", help=about["record"].description)
@@ -82,6 +83,8 @@ def graph_arguments(options: argparse.Namespace) -> dict[str, str]:
     values["plant_model"] = existing_file("--plant-model", options.plant_model)
     values["precompiled_dir"] = str(Path(options.precompiled_dir).resolve()) if options.precompiled_dir else ""
     values["recompile"] = str(options.recompile).lower()
+    values["cockpit"] = str(not options.headless).lower()
+    values["cockpit_port"] = options.cockpit_port
     values["record"] = str(options.record).lower()
     values["lockstep"] = str(options.lockstep).lower()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")

@@ -84,6 +84,9 @@ SIM_ARGUMENTS: tuple[Argument, ...] = (
     Argument("seed", "0", "of the scenario, the noise and the pushes"),
     Argument("duration", "0", "s to play; 0 for the scenario's own length"),
     Argument("out", "", "folder for record, plot and summary; empty for none"),
+    Argument("rviz", "", "rviz2, where it is installed; empty: unless headless", ("", *_BOOLEAN)),
+    Argument("cockpit", "false", "the operator's page for browsers of this machine", _BOOLEAN),
+    Argument("cockpit_port", "8080", "of that page"),
     Argument("record", "false", "record all topics to recording.mcap in the folder of the run", _BOOLEAN),
     Argument("record_size_mb", "2000", "largest size of the recording, MB"),
     Argument("lockstep", "false", "a step waits for its command: deterministic, as fast as it can", _BOOLEAN),
@@ -175,8 +178,8 @@ def sim_graph(arguments: Mapping[str, str]) -> list[Node]:
     """
     values = Values(resolve(arguments))
     nodes = [_bridge(values), *recorder_nodes(values), controller_node(values), operator_node(values)]
-    if not values.flag("headless"):
-        nodes += [viewer_node(), rviz_node(values)]
+    nodes += cockpit_nodes(values)
+    nodes += window_nodes(values)
     nodes += [state_publisher_node(values), odom_tf_node()]
     return [replace(node, namespace=values.text("namespace").strip("/")) for node in nodes]
 
@@ -269,9 +272,33 @@ def recorder_nodes(values: Values) -> list[Node]:
     return [Node("recorder", "moe_controller", "recorder_node", module, parameters=parameters)]
 
 
+def cockpit_nodes(values: Values) -> list[Node]:
+    """Return the cockpit if it is asked for."""
+    if not values.flag("cockpit"):
+        return []
+    parameters: dict[str, Value] = {"port": values.integer("cockpit_port"), "out": values.text("out")}
+    return [Node("cockpit", "moe_controller", "cockpit_node", "moe_controller.cockpit.cockpit_node", parameters)]
+
+
 def viewer_node() -> Node:
     """Return MuJoCo's window."""
     return Node("viewer", "sim_bridge", "viewer_node", "sim_bridge.viewer_node")
+
+
+def window_nodes(values: Values) -> list[Node]:
+    """Return what shows the robot: MuJoCo's viewer and rviz2 unless headless, rviz2 also where it is asked for."""
+    headless, rviz = values.flag("headless"), values.text("rviz")
+    nodes = [] if headless else [viewer_node()]
+    if rviz == "true" or (not rviz and not headless):
+        nodes.append(rviz_node(values))
+    if nodes or values.flag("cockpit"):
+        nodes.append(reference_node())
+    return nodes
+
+
+def reference_node() -> Node:
+    """Return what draws the reference for the operator's views."""
+    return Node("reference", "moe_controller", "reference_node", "moe_controller.reference.reference_node")
 
 
 def rviz_node(values: Values) -> Node:

@@ -19,9 +19,8 @@ from .description import (
     operator_node,
     recorder_nodes,
     resolve,
-    rviz_node,
     state_publisher_node,
-    viewer_node,
+    window_nodes,
 )
 
 PLANT = "go2_piper_driver.real_plant:HostedGo2PiperPlant"
@@ -31,7 +30,7 @@ READY = "emulated robot is up"
 _BOOLEAN = ("true", "false")
 _SHARED = (
     "controller", "model", "backend", "num_samples", "precompiled_dir", "recompile", "seed", "duration", "out", "rate",
-    "headless", "namespace", "auto_activate", "record", "record_size_mb", "cockpit",
+    "headless", "namespace", "auto_activate", "record", "record_size_mb", "rviz", "cockpit",
     "cockpit_port",
 )  # fmt: skip
 _ABOUT = {argument.name: argument for argument in SIM_ARGUMENTS}
@@ -94,8 +93,7 @@ def real_graph(arguments: Mapping[str, str]) -> list[Node]:
     if given["scenario"] != NO_OPERATOR:
         nodes.append(operator_node(values))
     nodes += cockpit_nodes(values)
-    if not values.flag("headless"):
-        nodes += [viewer_node(), rviz_node(values)]
+    nodes += window_nodes(values)
     nodes += [state_publisher_node(values), odom_tf_node()]
     return [replace(node, namespace=values.text("namespace").strip("/")) for node in nodes]
 

@@ -1,0 +1,1 @@
+"""Driving the robot by keyboard or gamepad: nothing moves unless something is held."""

@@ -1,0 +1,85 @@
+"""What teleoperation publishes and calls. Shared by keyboard and gamepad."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from geometry_msgs.msg import PoseStamped, Twist
+from go2_piper_description.joints import GRIPPER
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import MultiDOFJointTrajectory
+
+from ..goals import BASE_LINK
+from ..messages import trajectory_message
+from ..trajectory import PoseTrajectory
+from .motion import Motion
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+SERVICES = ("stand", "activate", "sit", "damp", "reset", "estop")
+PATIENCE = 5.0
+"""s for the answer of a service."""
+
+
+class TeleopOutput:
+    """Publishers and clients of a teleoperating node.
+
+    Args:
+        node: owner.
+        tell: shows a line to the person.
+    """
+
+    def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._velocity = node.create_publisher(Twist, "cmd_vel", 10)
+        self._target = node.create_publisher(PoseStamped, "ee_target", 10)
+        self._gripper = node.create_publisher(JointState, "gripper_command", 10)
+        self._path = node.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", 10)
+        self._clients = {name: node.create_client(Trigger, f"safety/{name}") for name in SERVICES}
+        self._answers: list[tuple[str, Any, float]] = []
+
+    def send(self, motion: Motion) -> bool:
+        """Let the motion go on and publish it; return whether the target has changed."""
+        velocity, moved, gripped = motion.step()
+        if velocity is not None:
+            message = Twist()
+            message.linear.x, message.linear.y, message.angular.z = velocity.tolist()
+            self._velocity.publish(message)
+        if moved:
+            target = PoseStamped()
+            target.header.frame_id = BASE_LINK
+            target.pose.orientation.w = 1.0
+            target.pose.position.x, target.pose.position.y, target.pose.position.z = motion.target.tolist()
+            self._target.publish(target)
+        if gripped:
+            self._gripper.publish(JointState(name=[GRIPPER.name], position=[motion.gripper]))
+        return moved
+
+    def send_path(self, trajectory: PoseTrajectory, frame: str) -> None:
+        """Publish a trajectory that begins now."""
+        self._path.publish(trajectory_message(trajectory, frame))
+
+    def call(self, service: str) -> None:
+        """Call a service of the gate."""
+        client = self._clients[service]
+        if not client.service_is_ready():
+            self._tell(f"{service}: the bridge does not offer it (is it running?)")
+            return
+        self._answers.append((service, client.call_async(Trigger.Request()), time.monotonic()))
+
+    def hear(self) -> None:
+        """Tell what the services have answered."""
+        waiting = []
+        for name, future, since in self._answers:
+            if future.done():
+                answer = future.result()
+                self._tell(f"{name}: {'ok' if answer.success else 'refused'}, {answer.message}")
+            elif time.monotonic() - since > PATIENCE:
+                self._tell(f"{name}: no answer from the bridge")
+            else:
+                waiting.append((name, future, since))
+        self._answers = waiting

@@ -1,0 +1,106 @@
+"""The cockpit in a real browser against the real graph: it shows the robot, moves the arm, and stops everything."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import Processes
+
+pytest.importorskip("viser")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: tools/system_deps.sh installs it"),
+]
+
+FLAGS = (
+    "--no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --disable-background-networking "
+    "--disable-component-update --disable-sync --no-first-run --disable-quic"
+)
+"""WebGL in software, and no calls home."""
+HANG = 120.0
+"""s after which a test gives up; says nothing about speed."""
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 700, "height": 500})
+        page.set_default_timeout(1000.0 * HANG)
+        yield page
+        browser.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def ee_position(page: Any) -> list[float]:
+    """Return where the page says that the end effector is."""
+    found = re.search(r"EE at ([-\d.]+), ([-\d.]+), ([-\d.]+) m", page.inner_text("body"))
+    return [float(number) for number in found.groups()] if found else []
+
+
+def wait_for(condition: Any, what: str) -> None:
+    give_up = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < give_up, f"no {what}"
+        time.sleep(0.2)
+
+
+def test_it_shows_the_robot_moves_the_arm_and_stops(processes: Processes, tmp_path: Path, page: Any) -> None:
+    port = free_port()
+    graph = processes.start(
+        "moe_controller.sim",
+        "--scenario",
+        "none",
+        "--speed",
+        "0.4",
+        "--cockpit-port",
+        str(port),
+        "--out",
+        str(tmp_path),
+    )
+    wait_for(lambda: "cockpit at" in _log(tmp_path / "log" / "cockpit.log") or graph.poll() is not None, "cockpit")
+    page.goto(f"http://127.0.0.1:{port}")
+    page.get_by_role("button", name="STOP").wait_for()
+
+    lying = ee_position(page)
+    wait_for(lambda: "ACTIVE" in page.inner_text("body"), "activation")
+    assert lying != ee_position(page), "the page does not follow the robot"
+
+    before = ee_position(page)
+    for index, value in enumerate(("0.5", "0.15", "0.55")):
+        field = page.locator("input[type=text], input[type=number]").nth(index)
+        field.fill(value)
+        field.press("Enter")
+    page.get_by_role("button", name="Send target").click()
+    wait_for(lambda: "no target" not in page.inner_text("body"), "target on the page")
+    wait_for(lambda: abs(ee_position(page)[1] - before[1]) > 0.05, "motion of the arm")
+
+    page.get_by_role("button", name="STOP").click()
+    wait_for(lambda: "ESTOP" in page.inner_text("body"), "stop")
+    graph.send_signal(2)
+    result = processes.finish(graph)
+    assert "Traceback" not in result.stderr
+    events = json.loads((tmp_path / "summary.json").read_text())["gate_events"]
+    assert "ESTOP" in events[-1]
+
+
+def _log(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
