@@ -10,14 +10,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # a sourced ROS environment is used instead of the wheels
 ifdef ROS_DISTRO
 VENV_OPTIONS := --system-site-packages
-SIM_PACKAGE := .[planner]
+SIM_PACKAGE := .[planner,cockpit]
 REAL_PACKAGE := .[planner,real]
-DEV_PACKAGE := .[planner,mjx,real,train,dev]
+DEV_PACKAGE := .[planner,cockpit,mjx,real,train,dev]
 else
 VENV_OPTIONS :=
-SIM_PACKAGE := .[ros,planner]
+SIM_PACKAGE := .[ros,planner,cockpit]
 REAL_PACKAGE := .[ros,planner,real]
-DEV_PACKAGE := .[ros,planner,mjx,real,train,dev]
+DEV_PACKAGE := .[ros,planner,cockpit,mjx,real,train,dev]
 endif
 
 .PHONY: help sim real test lint bench
