@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import aot, closed_loop, control_loop, environment, odometry, planner, policy, rollouts, router
+from . import aot, closed_loop, control_loop, environment, odometry, operator_view, planner, policy, rollouts, router
 
 BENCHMARKS = {
     "policy": policy.run,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "rollouts": rollouts.run,
     "control_loop": control_loop.run,
     "odometry": odometry.run,
+    "operator_view": operator_view.run,
 }
 
 
