@@ -58,8 +58,9 @@ class RealOptions:
     """Gains and torques for the arm instead of its own position control; only for known firmware."""
     silence: float = 0.1
     """s without targets from the bridge until the plant host damps: twenty of its periods."""
-    state_age: float = 0.05
-    """s without a state of the Go2 until the plant host damps: 25 of its periods; DIAL-MPC 0.1 s."""
+    state_age: float = 0.08
+    """s without a state of the Go2 until the plant host damps: 40 of its periods; DIAL-MPC 0.1 s. More than the 0.05 s
+    for which Linux keeps real-time processes from running where they use a processor fully."""
     odometry: str = "legs"
     """legs: /odom from legs and IMU; none: nobody knows where the base is."""
 

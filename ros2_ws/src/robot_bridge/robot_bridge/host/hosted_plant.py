@@ -37,7 +37,7 @@ class HostedPlant:
     """s that the plant may take to start."""
     silence: float = 0.1
     """s without targets until the host damps."""
-    state_age: float = 0.05
+    state_age: float = 0.08
     """s without a state until the host damps."""
     period: ClassVar[float] = 0.002
     """s of the host's loop."""

@@ -13,8 +13,9 @@ class Limits(NamedTuple):
 
     silence: float = 0.1
     """Of the last targets; they come every 5 ms."""
-    state: float = 0.05
-    """Of the last state; they come every 2 ms."""
+    state: float = 0.08
+    """Of the last state; they come every 2 ms. Linux keeps real-time processes from running for 50 ms where they use a
+    processor fully, which must not look like a lost robot."""
 
 
 class Watchdog:
