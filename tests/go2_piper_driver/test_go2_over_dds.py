@@ -73,6 +73,12 @@ def _until(condition: Callable[[], bool], step: Callable[[], None] = lambda: Non
         time.sleep(0.002)
 
 
+def _turn(driver: Go2Driver) -> None:
+    driver.read()
+    driver.faults()
+    driver.damp()
+
+
 def test_takes_over_stands_up_and_leaves_damping(emulation: Emulation, driver: Go2Driver) -> None:
     driver.connect()
     assert emulation.go2()["counts"].get("commands", 0) == 0
@@ -101,9 +107,9 @@ def test_second_writer_is_seen_and_keeps_the_next_driver_out(emulation: Emulatio
     driver.connect()
     driver.take_over()
     emulation.fault("second_writer", True)
-    _until(lambda: "1 other writer" in "".join(driver.faults()), lambda: (driver.read(), driver.damp())[1])
+    _until(lambda: "1 other writer" in "".join(driver.faults()), lambda: _turn(driver))
     emulation.fault("second_writer", False)
-    _until(lambda: driver.faults() == (), lambda: (driver.read(), driver.damp())[1])
+    _until(lambda: driver.faults() == (), lambda: _turn(driver))
 
 
 def test_refuses_beside_another_writer(emulation: Emulation) -> None:
@@ -132,7 +138,7 @@ def test_a_mode_that_returns_silences_the_driver(emulation: Emulation, driver: G
     driver.take_over()
     emulation.fault("mode_returns", True)
     with pytest.raises(PlantError, match="mode normal has taken the motors"):
-        _until(lambda: False, lambda: (driver.read(), driver.faults(), driver.damp())[2])
+        _until(lambda: False, lambda: _turn(driver))
     assert not driver.owns_motors
 
 

@@ -114,7 +114,7 @@ def test_behaviour_when_commands_stop(loss: str) -> None:
 )
 def test_commands_beyond_a_limit_are_counted(changes: dict[str, float], limit: str) -> None:
     assert not read_drive(_command())[1]
-    drive, broken = read_drive(_command(**changes))
+    drive, broken = read_drive(_command(STAND, **changes))
     assert broken == {limit: 1}
     assert np.isfinite(drive.position).all()
 
