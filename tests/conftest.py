@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -21,6 +22,12 @@ ROS_DEFAULTS = {
 }
 for name, value in ROS_DEFAULTS.items():
     os.environ.setdefault(name, value)
+
+# Hydra closes all log handlers; that of absl, which flax brings, would close pytest's captured stream with it
+with contextlib.suppress(ImportError):
+    from absl import logging as absl_logging
+
+    absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 DOMAINS = range(10, 100)
 """Left to tests; above 101 the ports of DDS meet those that the kernel hands out."""
