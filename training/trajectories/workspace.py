@@ -8,7 +8,7 @@ import numpy as np
 from go2_piper_description.joints import ARM_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
 from moe_controller.contract import TargetRegion
-from moe_controller.targets import from_spherical, in_trunk_box, natural_rotation
+from moe_controller.targets import TRUNK_BOX_HIGH, TRUNK_BOX_LOW, from_spherical, natural_rotation
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -19,6 +19,9 @@ LARGEST_JUMP = 0.3
 STRAIGHT_WRIST = 0.05
 """rad of joint 5 below which joints 4 and 6 turn about one axis: what one does the other can undo, and how they share
 is no matter of the hand's pose. The home pose is such a one."""
+
+MARGIN = 0.005
+"""m kept from the trunk's box: a way is looked at in steps, between which it may graze the box."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Workspace:
             positions: m in base_link, neighbours close together, (n, 3).
             rotations: (n, 3, 3).
         """
-        if in_trunk_box(positions).any():
+        if np.all((positions > TRUNK_BOX_LOW - MARGIN) & (positions < TRUNK_BOX_HIGH + MARGIN), axis=-1).any():
             return None
         joints, reached = self.arm.inverse(positions, rotations)
         if not reached.all():
