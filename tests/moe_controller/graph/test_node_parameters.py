@@ -17,12 +17,15 @@ CLASSES = {
     "cem_planner.cem_planner_node": "CemPlannerNode",
     "moe_controller.scenario.scenario_node": "OperatorNode",
     "sim_bridge.viewer_node": "Viewer",
+    "moe_controller.reference.reference_node": "Reference",
+    "moe_controller.recording.recorder_node": "RecorderNode",
+    "moe_controller.cockpit.cockpit_node": "CockpitNode",
 }
 
 NODES = {
     node.name: node
     for controller in ("moe", "hybrid")
-    for node in sim_graph({"scenario": "reach", "controller": controller})
+    for node in sim_graph({"scenario": "reach", "controller": controller, "record": "true", "cockpit": "true"})
     if node.module
 }
 
