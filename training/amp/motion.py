@@ -1,0 +1,164 @@
+"""Reference motion of a robot with a free root: the one form in which clips reach the training.
+
+| key of the npz | dtype, shape | meaning |
+|---|---|---|
+| `format` | text, () | "amp_motion 1" |
+| `joints` | text, (J,) | the scalar joints beside the root, in the order of the columns |
+| `qpos` | float64, (sum of T, 7 + J) | root position m, root quaternion w, x, y, z, joints rad |
+| `qvel` | float64, (sum of T, 6 + J) | root velocity in the world m/s, turn rate in the root's frame rad/s, joints rad/s |
+| `lengths` | int64, (C,) | T of each clip |
+| `names` | text, (C,) | of the clips |
+| `rate` | float64, () | frames per s, of all clips |
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+FORMAT = "amp_motion 1"
+LARGEST_CONTENT = 1 << 30
+"""bytes, unpacked; a few kB of zip can claim to hold much more."""
+SHORTEST = 3
+"""frames; less holds no transition whose velocity can be checked."""
+_KINDS = {"format": "U", "joints": "U", "qpos": "f", "qvel": "f", "lengths": "i", "names": "U", "rate": "f"}
+
+
+class MotionError(ValueError):
+    """Motion that cannot be used; one line."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Clips behind one another; see the module. Raises MotionError on shapes, numbers or lengths that make no sense."""
+
+    joints: tuple[str, ...]
+    qpos: Array
+    qvel: Array
+    lengths: tuple[int, ...]
+    names: tuple[str, ...]
+    rate: float
+
+    def __post_init__(self) -> None:
+        count, joints = sum(self.lengths), len(self.joints)
+        if len(set(self.joints)) != joints:
+            raise MotionError("a joint is named twice")
+        if self.qpos.shape != (count, 7 + joints) or self.qvel.shape != (count, 6 + joints):
+            raise MotionError(
+                f"{count} frames of {joints} joints need qpos {(count, 7 + joints)} and qvel {(count, 6 + joints)}, "
+                f"not {self.qpos.shape} and {self.qvel.shape}"
+            )
+        if not self.lengths or len(self.lengths) != len(self.names):
+            raise MotionError(f"{len(self.lengths)} clips with {len(self.names)} names")
+        for name, length in zip(self.names, self.lengths, strict=True):
+            if length < SHORTEST:
+                raise MotionError(f"clip '{name}' has {length} frames; at least {SHORTEST} are needed")
+        if not (np.isfinite(self.rate) and self.rate > 0.0):
+            raise MotionError(f"a rate of {self.rate} frames per s")
+        for clip, qpos, qvel in self.clips():
+            if not (np.all(np.isfinite(qpos)) and np.all(np.isfinite(qvel))):
+                raise MotionError(f"clip '{clip}' holds numbers that are not finite")
+            if np.any(np.abs(np.linalg.norm(qpos[:, 3:7], axis=1) - 1.0) > 1e-3):
+                raise MotionError(f"clip '{clip}' has root quaternions that are not of length 1")
+
+    def clips(self) -> list[tuple[str, Array, Array]]:
+        """Return name, qpos (T, 7 + J) and qvel (T, 6 + J) of each clip."""
+        ends = np.cumsum(self.lengths)
+        starts = ends - np.array(self.lengths)
+        return [(name, self.qpos[a:b], self.qvel[a:b]) for name, a, b in zip(self.names, starts, ends, strict=True)]
+
+    def for_joints(self, joints: Sequence[str]) -> Motion:
+        """Return the same motion with its joints in the given order. Raises MotionError if they are not the same."""
+        if set(joints) != set(self.joints):
+            missing, other = sorted(set(joints) - set(self.joints)), sorted(set(self.joints) - set(joints))
+            raise MotionError(
+                f"its joints are not the robot's: {', '.join(missing) or 'none'} missing, "
+                f"{', '.join(other) or 'none'} unknown; retarget the clips first"
+            )
+        columns = [self.joints.index(name) for name in joints]
+        qpos = np.hstack([self.qpos[:, :7], self.qpos[:, 7:][:, columns]])
+        qvel = np.hstack([self.qvel[:, :6], self.qvel[:, 6:][:, columns]])
+        return Motion(tuple(joints), qpos, qvel, self.lengths, self.names, self.rate)
+
+
+def join(motions: Sequence[Motion]) -> Motion:
+    """Return all clips of motions with the same joints and rate. Raises MotionError."""
+    if not motions:
+        raise MotionError("no clips")
+    first = motions[0]
+    same = [motion.for_joints(first.joints) for motion in motions]
+    if any(motion.rate != first.rate for motion in same):
+        raise MotionError(f"clips of different rates: {sorted({motion.rate for motion in same})}; resample them first")
+    return Motion(
+        first.joints,
+        np.concatenate([motion.qpos for motion in same]),
+        np.concatenate([motion.qvel for motion in same]),
+        tuple(length for motion in same for length in motion.lengths),
+        tuple(name for motion in same for name in motion.names),
+        first.rate,
+    )
+
+
+def save_motion(path: Path, motion: Motion) -> None:
+    """Write a motion file."""
+    with path.open("wb") as file:  # given a file, NumPy leaves its name alone
+        np.savez_compressed(
+            file,
+            format=np.array(FORMAT),
+            joints=np.array(motion.joints, dtype=np.str_),
+            qpos=motion.qpos,
+            qvel=motion.qvel,
+            lengths=np.array(motion.lengths, dtype=np.int64),
+            names=np.array(motion.names, dtype=np.str_),
+            rate=np.array(motion.rate),
+        )
+
+
+def load_motion(path: Path) -> Motion:
+    """Read a motion file. Raises MotionError with its path."""
+    arrays = _arrays(path)
+    if str(arrays["format"]) != FORMAT:
+        raise MotionError(f"{path}: format is not '{FORMAT}': made by another version?")
+    try:
+        return Motion(
+            tuple(str(name) for name in arrays["joints"]),
+            np.asarray(arrays["qpos"], dtype=np.float64),
+            np.asarray(arrays["qvel"], dtype=np.float64),
+            tuple(int(length) for length in arrays["lengths"]),
+            tuple(str(name) for name in arrays["names"]),
+            float(arrays["rate"]),
+        )
+    except MotionError as error:
+        raise MotionError(f"{path}: {error}") from None
+
+
+def _arrays(path: Path) -> dict[str, NDArray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = sum(info.file_size for info in archive.infolist())
+        if content > LARGEST_CONTENT:
+            raise MotionError(f"{path}: it claims to hold {content >> 20} MiB, more than {LARGEST_CONTENT >> 20}")
+        with np.load(path, allow_pickle=False) as data:
+            missing = [key for key in _KINDS if key not in data.files]
+            if missing:
+                raise MotionError(f"{path}: no motion file of this project, it lacks {', '.join(missing)}")
+            arrays = {key: data[key] for key in _KINDS}
+    except FileNotFoundError:
+        raise MotionError(f"{path}: no such file") from None
+    except (MotionError, OSError):
+        raise
+    except Exception as error:  # zipfile, zlib and NumPy's header reader raise what they like for broken files
+        line = " ".join(str(error).split())[:80]
+        raise MotionError(f"{path}: damaged or no npz file ({line})") from None
+    dimensions = {"qpos": 2, "qvel": 2, "format": 0, "rate": 0}
+    for key, kind in _KINDS.items():
+        array = arrays[key]
+        if array.dtype.kind != kind or array.ndim != dimensions.get(key, 1):
+            raise MotionError(f"{path}: '{key}' has type {array.dtype} and shape {array.shape}: not our file")
+    return arrays
