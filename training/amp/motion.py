@@ -5,7 +5,7 @@
 | `format` | text, () | "amp_motion 1" |
 | `joints` | text, (J,) | the scalar joints beside the root, in the order of the columns |
 | `qpos` | float64, (sum of T, 7 + J) | root position m, root quaternion w, x, y, z, joints rad |
-| `qvel` | float64, (sum of T, 6 + J) | root velocity in the world m/s, turn rate in the root's frame rad/s, joints rad/s |
+| `qvel` | float64, (sum of T, 6 + J) | root m/s in the world, turn rate in the root's frame, joints; rad/s |
 | `lengths` | int64, (C,) | T of each clip |
 | `names` | text, (C,) | of the clips |
 | `rate` | float64, () | frames per s, of all clips |
