@@ -22,8 +22,9 @@ from .description import Node
 
 POLL_PERIOD = 0.05
 """s between two looks at the children."""
-LINGER = 5.0
-"""s that the others get when a required node was killed: the gate holds, then damps, and the operator notes it."""
+LINGER = 12.0
+"""s at most that the others get when a required node was killed: the gate holds, then damps, and the operator notes it,
+in slow simulations too."""
 INTERRUPT_TIME = 10.0
 """s after SIGINT: the operator still writes its summary."""
 TERMINATE_TIME = 3.0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from robot_bridge.gate_params import GateParams
 
 from .metrics import FALL_HEIGHT, FALL_TILT
 from .record import PlayedGoal, Recorder, ee_error, tilt_of
@@ -32,7 +33,7 @@ STOP_TARGET = Goal("stop", STOP_TIME, target=HOME_TARGET)
 """Moves with the robot, so nothing is left to walk to."""
 SIT_TIME = 10.0
 """s for sitting down, at most."""
-FAULT_TIME = 1.0
+FAULT_TIME = GateParams().command_damp_after + 0.5
 """s that are still recorded after the gate has left ACTIVE: holding turns into damping."""
 ASKED_FOR = ("requested", "emergency stop")
 """How the gate's reasons begin when somebody asked for it."""
