@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,8 @@ Judge = Callable[[Any, JaxArray], JaxArray]
 """(parameters, normalised transitions (B, D)) -> scores (B,): towards 1 for reference motion, -1 for the policy's."""
 
 
-class DiscriminatorWeights(NamedTuple):
+@dataclass(frozen=True)
+class DiscriminatorWeights:
     """Of the regularising terms."""
 
     gradient_penalty: float = 5.0

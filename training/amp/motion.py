@@ -73,17 +73,17 @@ class Motion:
         starts = ends - np.array(self.lengths)
         return [(name, self.qpos[a:b], self.qvel[a:b]) for name, a, b in zip(self.names, starts, ends, strict=True)]
 
-    def for_joints(self, joints: Sequence[str]) -> Motion:
-        """Return the same motion with its joints in the given order. Raises MotionError if they are not the same."""
-        if set(joints) != set(self.joints):
-            missing, other = sorted(set(joints) - set(self.joints)), sorted(set(self.joints) - set(joints))
+    def select(self, joints: Sequence[str]) -> Motion:
+        """Return the same motion with these joints only, in this order. Raises MotionError if some are missing."""
+        missing = [name for name in joints if name not in self.joints]
+        if missing:
             raise MotionError(
-                f"its joints are not the robot's: {', '.join(missing) or 'none'} missing, "
-                f"{', '.join(other) or 'none'} unknown; retarget the clips first"
+                f"it has no joint {', '.join(missing[:4])}{' ...' if len(missing) > 4 else ''}; its joints are "
+                f"{', '.join(self.joints[:4])} ...: clips of another robot have to be retargeted first"
             )
-        columns = [self.joints.index(name) for name in joints]
-        qpos = np.hstack([self.qpos[:, :7], self.qpos[:, 7:][:, columns]])
-        qvel = np.hstack([self.qvel[:, :6], self.qvel[:, 6:][:, columns]])
+        columns = np.array([self.joints.index(name) for name in joints], dtype=np.int64)
+        qpos = np.hstack([self.qpos[:, :7], self.qpos[:, 7 + columns]])
+        qvel = np.hstack([self.qvel[:, :6], self.qvel[:, 6 + columns]])
         return Motion(tuple(joints), qpos, qvel, self.lengths, self.names, self.rate)
 
 
@@ -92,7 +92,9 @@ def join(motions: Sequence[Motion]) -> Motion:
     if not motions:
         raise MotionError("no clips")
     first = motions[0]
-    same = [motion.for_joints(first.joints) for motion in motions]
+    if any(set(motion.joints) != set(first.joints) for motion in motions):
+        raise MotionError("clips of different joints: retarget them to the same robot first")
+    same = [motion.select(first.joints) for motion in motions]
     if any(motion.rate != first.rate for motion in same):
         raise MotionError(f"clips of different rates: {sorted({motion.rate for motion in same})}; resample them first")
     return Motion(

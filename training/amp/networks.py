@@ -50,5 +50,10 @@ def forward(network: Mlp, params: Any, x: JaxArray) -> JaxArray:
 
 
 def normalized(x: JaxArray, moments: Moments) -> JaxArray:
-    """Return samples in units of their spread, clipped."""
-    return jnp.clip((x - moments.mean) / moments.std, -RunningNormalizer.CLIP, RunningNormalizer.CLIP)
+    """Return samples in units of their spread, as the stack's policies have it (`training.models.expert`)."""
+    return (x - moments.mean) / moments.std
+
+
+def clipped(x: JaxArray, moments: Moments) -> JaxArray:
+    """Return samples in units of their spread, limited: one odd transition must not rule the discriminator."""
+    return jnp.clip(normalized(x, moments), -RunningNormalizer.CLIP, RunningNormalizer.CLIP)

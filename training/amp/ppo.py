@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -11,7 +12,8 @@ JaxArray = jax.Array
 _LOG_2PI = 1.8378770664093453
 
 
-class PpoSettings(NamedTuple):
+@dataclass(frozen=True)
+class PpoSettings:
     """Numbers of the loss."""
 
     clip: float = 0.2

@@ -11,7 +11,7 @@ import optax
 
 from .discriminator import DiscriminatorMetrics, DiscriminatorWeights, discriminator_loss, style_reward
 from .gae import compute_gae
-from .networks import actor, critic, discriminator, forward, normalized
+from .networks import actor, clipped, critic, discriminator, forward, normalized
 from .normalizer import Moments
 from .ppo import PpoMetrics, PpoSettings, entropy, log_probability, ppo_loss
 
@@ -22,7 +22,6 @@ JaxArray = jax.Array
 class LearnerSettings:
     """What shapes the compiled update; a change compiles anew."""
 
-    actions: int
     actor_hidden: tuple[int, ...] = (256, 128)
     critic_hidden: tuple[int, ...] = (256, 128)
     disc_hidden: tuple[int, ...] = (256, 128)
@@ -105,9 +104,10 @@ class Metrics(NamedTuple):
 class Learner:
     """Networks and optimisers, as plain functions of their state."""
 
-    def __init__(self, settings: LearnerSettings) -> None:
-        self.settings = s = settings
-        self.actor, self.critic = actor(s.actor_hidden, s.actions), critic(s.critic_hidden)
+    def __init__(self, settings: LearnerSettings, actions: int) -> None:
+        self.settings, self.actions = settings, actions
+        s = settings
+        self.actor, self.critic = actor(s.actor_hidden, actions), critic(s.critic_hidden)
         self.disc = discriminator(s.disc_hidden)
         self._policy_optimizer = optax.chain(
             optax.clip_by_global_norm(s.max_gradient), optax.scale_by_adam(eps=1e-8)
@@ -119,13 +119,14 @@ class Learner:
         self.update = jax.jit(self._update)
         self.act = jax.jit(self._act)
         self.mean_action = jax.jit(self._mean_action)
+        self.style = jax.jit(self._style)
 
     def start(self, key: JaxArray, obs_size: int, critic_size: int, disc_size: int) -> LearnerState:
         """Return networks with random weights."""
         keys = jax.random.split(key, 3)
         policy = Parameters(
             self.actor.init(keys[0], jnp.zeros(obs_size)),
-            jnp.full(self.settings.actions, jnp.log(self.settings.initial_std)),
+            jnp.full(self.actions, jnp.log(self.settings.initial_std)),
             self.critic.init(keys[1], jnp.zeros(critic_size)),
         )
         disc = self.disc.init(keys[2], jnp.zeros(disc_size))
@@ -139,6 +140,9 @@ class Learner:
     def _act(self, policy: Parameters, obs: JaxArray, norm: Moments, key: JaxArray) -> JaxArray:
         mean = self._mean_action(policy, obs, norm)
         return mean + jnp.exp(policy.log_std) * jax.random.normal(key, mean.shape)
+
+    def _style(self, disc: Any, transitions: JaxArray, norm: Moments) -> JaxArray:
+        return style_reward(self._judge(disc, clipped(transitions, norm)))
 
     def _judge(self, disc: Any, x: JaxArray) -> JaxArray:
         return forward(self.disc, disc, x)[..., 0]
@@ -165,13 +169,13 @@ class Learner:
             norms: see there.
         """
         ppo_key, disc_key = jax.random.split(key)
-        transitions = normalized(batch.transition, norms.disc)
+        transitions = clipped(batch.transition, norms.disc)
         style = style_reward(self._judge(state.disc, transitions))
         rewards = moving.task_weight * batch.task_reward + moving.disc_weight * style
         policy, policy_optimizer, ppo_metrics = self._learn_policy(state, batch, rewards, ppo_key, moving, norms)
         agent = transitions.reshape(-1, transitions.shape[-1])
-        known = normalized(expert, norms.disc)
-        old = normalized(replay, norms.disc)
+        known = clipped(expert, norms.disc)
+        old = clipped(replay, norms.disc)
         disc, disc_optimizer, disc_metrics = self._learn_disc(state, agent, known, old, disc_key)
         metrics = Metrics(ppo_metrics, disc_metrics, batch.task_reward.mean(), style.mean())
         return LearnerState(policy, policy_optimizer, disc, disc_optimizer), metrics

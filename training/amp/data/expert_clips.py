@@ -150,7 +150,6 @@ def _environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2Pi
         num_envs=count,
         modes={"walk": Mode(1.0)},
         randomization=Randomization.none(),
-        physics_timestep=0.005,
         episode_length=seconds + 1.0,
         seed=seed,
     )

@@ -1,0 +1,272 @@
+"""The training loop: rollout, rewards, update, normalisers, replay buffer, logs, checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..run_folder import hold
+from ..run_log import RunLog
+from .config import AmpConfig
+from .env import SteeringEnv
+from .evaluation import Score, evaluate_policy
+from .expert import expert_data
+from .features import build_disc_obs_spec
+from .robot import robot_config
+from .state import (
+    BEST,
+    LATEST,
+    CheckpointError,
+    Sizes,
+    TrainState,
+    differences,
+    new_state,
+    read_checkpoint,
+    restore,
+    save_state,
+)
+from .stepper import make_stepper
+from .update import Batch, Learner, Metrics, Moving
+
+NAN_DUMP = "nan_dump.npz"
+HINT = "look at the dump, run with --debug_nans, and lower schedule.learning_rate"
+
+
+class TrainingDiverged(RuntimeError):
+    """Numbers that are not finite; one line."""
+
+
+class AmpTrainer:
+    """A run of AMP + PPO.
+
+    Args:
+        config: all settings.
+        folder: of the run.
+        source: clips, a motion file or a folder of them.
+        seed: of everything drawn.
+
+    Raises:
+        ConfigError, MotionError: one line.
+    """
+
+    def __init__(self, config: AmpConfig, folder: Path, source: Path, seed: int) -> None:
+        self.config, self.folder, self.seed = config, folder, seed
+        folder.mkdir(parents=True, exist_ok=True)
+        self.robot = robot = robot_config(config.env_id)
+        motion, expert, self.cached = expert_data(folder, robot, source)
+        self.clips = motion
+        self._expert = jnp.asarray(expert)
+        self._expert_rows = expert
+        stepper = make_stepper(config.stepper, robot, config.num_envs, config.threads)
+        self.env = SteeringEnv(robot, stepper, config.steering, config.disturbances, config.episodes, motion, seed)
+        observation = self.env.observation
+        self.sizes = Sizes(
+            observation.actor.shape[1],
+            observation.critic.shape[1],
+            build_disc_obs_spec(robot).size,
+            self.env.num_actions,
+        )
+        self.learner = Learner(config.learner, self.env.num_actions)
+        self.state: TrainState = new_state(config, self.learner, self.sizes, seed)
+        self._stop_asked = False
+        self._score: Score | None = None
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint. Raises CheckpointError if it is of another configuration or seed."""
+        saved = read_checkpoint(path)
+        changed = differences(self.config, saved.config)
+        if changed or saved.seed != self.seed:
+            what = ", ".join([*changed, *(["seed"] if saved.seed != self.seed else [])])
+            raise CheckpointError(f"{path} is of another configuration ({what}): give the same, or start a new run")
+        restore(self.state, saved, path, whole=True)
+
+    def save(self) -> None:
+        """Write the resumable checkpoint."""
+        save_state(self.folder / LATEST, self.state, self.config, self.sizes, self.seed, whole=True)
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def run(self, console: Console | None = None) -> dict[str, Any]:
+        """Train to the end, or until SIGINT or SIGTERM; return the summary."""
+        console = console or Console()
+        config, progress = self.config, self.state.progress
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False))
+        log = RunLog(self.folder, progress.iteration)
+        previous = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"))
+        try:
+            with hold(self.folder), Progress(*columns, TimeRemainingColumn(), console=console) as display:
+                task = display.add_task("AMP + PPO", total=config.iterations, completed=progress.iteration, figures="")
+                while progress.iteration < config.iterations and not self._stop_asked:
+                    row = self.iterate()
+                    log.write(row)
+                    figures = (
+                        f"task {row['task_reward']:.2f}  style {row['style_reward']:.2f}  falls {row['falls']:.1f}"
+                    )
+                    display.update(task, completed=progress.iteration, figures=figures)
+                # an interrupted run goes on from the last checkpoint: only there do episodes start anew
+                if progress.iteration >= config.iterations:
+                    self.save()
+                    self._evaluate()
+        finally:
+            log.close()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return self.summary()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what to say at the end."""
+        progress = self.state.progress
+        return {
+            "iterations": progress.iteration,
+            "million_steps": round(progress.iteration * self.config.frames / 1e6, 3),
+            "stopped": self._stop_asked and progress.iteration < self.config.iterations,
+            "seconds": round(progress.seconds, 1),
+            "best": None if self._score is None else dataclasses.asdict(self._score),
+            "folder": str(self.folder),
+        }
+
+    def iterate(self) -> dict[str, float]:
+        """Do one iteration; return the row of the log. Raises TrainingDiverged."""
+        config, progress = self.config, self.state.progress
+        started = time.perf_counter()
+        if progress.iteration % config.save_interval == 0:
+            if progress.iteration > 0:
+                self.save()
+            self.env.reseed(self.seed, progress.iteration)
+        millions = progress.iteration * config.frames / 1e6
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(self.seed), progress.iteration), 2)
+        batch, falls = self._rollout(keys[0])
+        simulated = time.perf_counter()
+        metrics = self._update(batch, keys[1], millions)
+        progress.learning_rate = config.schedule.next_rate(progress.learning_rate, float(metrics.ppo.kl))
+        self._remember(batch)
+        progress.iteration += 1
+        ended = time.perf_counter()
+        progress.seconds += ended - started
+        row = self._row(metrics, falls, config.frames / (ended - started))
+        row["rollout_share"] = (simulated - started) / (ended - started)
+        if not all(np.isfinite(value) for value in row.values()):
+            raise self._diverged("the update", batch)
+        if progress.iteration % config.evaluate_interval == 0 and progress.iteration < config.iterations:
+            row |= self._evaluate()
+        return row
+
+    def _rollout(self, key: jax.Array) -> tuple[dict[str, NDArray], float]:
+        """Let the policy act with noise; return what happened, (T, N, ...), and falls per 100 episodes of 10 s."""
+        config, env = self.config, self.env
+        self._norms = norms = self.state.norms()
+        policy = self.state.learner.policy
+        keys = jax.random.split(key, config.num_steps)
+        columns: dict[str, list[NDArray]] = {name: [] for name in Batch._fields[:-1]}
+        for step in range(config.num_steps):
+            seen = env.observation
+            action = np.asarray(self.learner.act(policy, seen.actor, norms.obs, keys[step]))
+            if not np.isfinite(action).all():
+                raise self._diverged("the policy's actions", {"obs": seen.actor, "action": action})
+            result = env.step(action.astype(np.float64))
+            values = (
+                seen.actor, seen.critic, action, result.reward,
+                result.terminated.astype(np.float32), result.timed_out.astype(np.float32), result.transition,
+            )  # fmt: skip
+            for name, value in zip(columns, values, strict=True):
+                columns[name].append(value)
+        batch = {name: np.stack(values) for name, values in columns.items()}
+        batch["last_critic_obs"] = env.observation.critic
+        if not all(np.isfinite(value).all() for value in batch.values()):
+            raise self._diverged("the simulation", batch)
+        seconds = config.frames * self.robot.control_period
+        return batch, 1000.0 * float(batch["terminated"].sum()) / seconds
+
+    def _update(self, batch: dict[str, NDArray], key: jax.Array, millions: float) -> Metrics:
+        config, state = self.config, self.state
+        rng = np.random.default_rng([self.seed, state.progress.iteration, 1])
+        transitions = batch["transition"].reshape(-1, self.sizes.disc)
+        old = state.replay.sample(rng, config.replay_sampled) if len(state.replay) else transitions
+        rows = rng.integers(len(old), size=config.replay_sampled)
+        moving = Moving(
+            jnp.float32(state.progress.learning_rate),
+            jnp.float32(config.schedule.entropy_weight(millions)),
+            jnp.float32(np.log(config.schedule.cap(millions))),
+            jnp.float32(config.task_weight),
+            jnp.float32(config.disc_weight),
+        )
+        state.learner, metrics = self.learner.update(
+            state.learner, Batch(**batch), self._expert, old[rows], key, moving, self._norms
+        )
+        return jax.tree.map(np.asarray, metrics)
+
+    def _remember(self, batch: dict[str, NDArray]) -> None:
+        """Feed normalisers and replay buffer: after the update, which needs those that the rollout was made with."""
+        config, state = self.config, self.state
+        transitions = batch["transition"].reshape(-1, self.sizes.disc)
+        rng = np.random.default_rng([self.seed, state.progress.iteration, 2])
+        if not state.obs_norm.frozen:
+            state.obs_norm.update(batch["obs"])
+            state.critic_norm.update(batch["critic_obs"])
+        if not state.disc_norm.frozen:
+            count = len(transitions) // 2
+            state.disc_norm.update(transitions[rng.permutation(len(transitions))[:count]])
+            state.disc_norm.update(self._expert_rows[rng.integers(len(self._expert_rows), size=count)])
+        chosen = rng.integers(len(transitions), size=min(config.replay_added, len(transitions)))
+        state.replay.add(transitions[chosen])
+
+    def _row(self, metrics: Metrics, falls: float, speed: float) -> dict[str, float]:
+        progress = self.state.progress
+        ppo, disc = metrics.ppo, metrics.disc
+        return {
+            "iteration": float(progress.iteration),
+            "steps": float(progress.iteration * self.config.frames),
+            "task_reward": float(metrics.task_reward),
+            "style_reward": float(metrics.style_reward),
+            "falls": falls,
+            "std": float(np.exp(np.asarray(self.state.learner.policy.log_std)).mean()),
+            "learning_rate": progress.learning_rate,
+            **{f"ppo/{name}": float(getattr(ppo, name)) for name in ppo._fields},
+            **{f"disc/{name}": float(getattr(disc, name)) for name in disc._fields},
+            "steps_per_second": speed,
+        }
+
+    def _evaluate(self) -> dict[str, float]:
+        """Judge the policy without noise on the nominal robot; keep it if it is the best so far."""
+        score = evaluate_policy(
+            self.config, self.robot, self.learner, self.state, self.config.evaluate_envs, seconds=10.0, seed=7
+        )
+        if score.value < self.state.progress.best:
+            self.state.progress.best = score.value
+            self._score = score
+            save_state(self.folder / BEST, self.state, self.config, self.sizes, self.seed, whole=False)
+        name = f"amp_ppo_jax_{self.state.progress.iteration:06d}.safetensors"
+        save_state(self.folder / name, self.state, self.config, self.sizes, self.seed, whole=False)
+        return {f"eval/{key}": float(value) for key, value in dataclasses.asdict(score).items()}
+
+    def _diverged(self, what: str, arrays: dict[str, NDArray]) -> TrainingDiverged:
+        path = self.folder / NAN_DUMP
+        np.savez_compressed(path, iteration=np.array(self.state.progress.iteration), **arrays)  # type: ignore[arg-type]
+        return TrainingDiverged(
+            f"numbers that are not finite in {what} at iteration {self.state.progress.iteration}; "
+            f"dump in {path}; {HINT}"
+        )
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self._stop_asked = True
+
+
+def _plain(value: Any) -> Any:
+    """Return the value with lists for tuples, as YAML has them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
