@@ -23,6 +23,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from ..checkpoint import CheckpointError
+from ..evaluation.settings import EvaluationError
 from ..models.loading import load_policy
 from .data.command import progress, run_command
 from .data.expert_clips import command_clips, steering_clips
@@ -82,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not (0.1 <= args.seconds <= 60.0 and 1 <= args.held_out <= 100):
         parser.error("--seconds must be 0.1 to 60 and --held_out 1 to 100")
-    return run_command("make_expert_clips", _run, args)
+    return run_command("make_expert_clips", _run, args, (CheckpointError, EvaluationError))
 
 
 if __name__ == "__main__":

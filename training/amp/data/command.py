@@ -10,20 +10,30 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress
 
-from ...checkpoint import CheckpointError
-from ...evaluation.settings import EvaluationError
 from ...structured import ConfigError
 from ..motion import MotionError
 
-USER_ERRORS = (MotionError, ConfigError, CheckpointError, EvaluationError)
+USER_ERRORS: tuple[type[Exception], ...] = (MotionError, ConfigError)
 """Errors whose message is for the user, without a traceback."""
 
 
-def run_command(name: str, run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
-    """Run a command. Return the exit status; 2, with one line, for mistakes of the user."""
+def run_command(
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    arguments: argparse.Namespace,
+    others: tuple[type[Exception], ...] = (),
+) -> int:
+    """Run a command. Return the exit status; 2, with one line, for mistakes of the user.
+
+    Args:
+        name: of the command.
+        run: does it.
+        arguments: of the command line.
+        others: errors for the user beside USER_ERRORS.
+    """
     try:
         return run(arguments)
-    except USER_ERRORS as error:
+    except (*USER_ERRORS, *others) as error:
         print(f"{name}: {error}", file=sys.stderr)
     except OSError as error:
         print(f"{name}: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
