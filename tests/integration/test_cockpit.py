@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from tests.support.processes import Processes
 
@@ -30,15 +33,17 @@ FLAGS = (
     "--disable-component-update --disable-sync --no-first-run --disable-quic"
 )
 """WebGL in software, and no calls home."""
-HANG = 120.0
+HANG = 180.0
 """s after which a test gives up; says nothing about speed."""
+SCENE = {"x": 310, "y": 60, "width": 320, "height": 380}
+"""Between the two panels, px."""
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        page = browser.new_page(viewport={"width": 700, "height": 500})
+        page = browser.new_page(viewport={"width": 1020, "height": 440})
         page.set_default_timeout(1000.0 * HANG)
         yield page
         browser.close()
@@ -56,6 +61,12 @@ def ee_position(page: Any) -> list[float]:
     return [float(number) for number in found.groups()] if found else []
 
 
+def robot_pixels(page: Any) -> np.ndarray:
+    """Return where the scene is as dark as parts of the robot, and nothing else in it, are; shape (height, width)."""
+    picture = imread(io.BytesIO(page.screenshot(clip=SCENE)))[:, :, :3]
+    return picture.max(axis=2) < 0.3
+
+
 def wait_for(condition: Any, what: str) -> None:
     give_up = time.monotonic() + HANG
     while not condition():
@@ -63,36 +74,26 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.xfail(reason="known defect: the scene in the page does not follow the robot", strict=False)
 def test_it_shows_the_robot_moves_the_arm_and_stops(processes: Processes, tmp_path: Path, page: Any) -> None:
     port = free_port()
-    graph = processes.start(
-        "moe_controller.sim",
-        "--scenario",
-        "none",
-        "--speed",
-        "0.4",
-        "--cockpit-port",
-        str(port),
-        "--out",
-        str(tmp_path),
-    )
+    # slower than real time: a browser that draws without a GPU leaves little of two cores
+    graph = processes.start("moe_controller.sim", "--scenario", "none", "--speed", "0.4", "--cockpit-port", str(port),
+                            "--out", str(tmp_path))  # fmt: skip
     wait_for(lambda: "cockpit at" in _log(tmp_path / "log" / "cockpit.log") or graph.poll() is not None, "cockpit")
     page.goto(f"http://127.0.0.1:{port}")
-    page.get_by_role("button", name="STOP").wait_for()
+    # the robot has stood up by itself, before or after the page was there
+    wait_for(lambda: "ACTIVE" in page.inner_text("body") and ee_position(page), "activation")
+    page.locator(".mantine-Notification-closeButton").click()  # "software rendering", above the scene
+    wait_for(lambda: robot_pixels(page).sum() > 300, "robot in the scene")
 
-    lying = ee_position(page)
-    wait_for(lambda: "ACTIVE" in page.inner_text("body"), "activation")
-    assert lying != ee_position(page), "the page does not follow the robot"
-
-    before = ee_position(page)
-    for index, value in enumerate(("0.5", "0.15", "0.55")):
+    before, seen = ee_position(page), robot_pixels(page)
+    for index, value in enumerate(("0.45", "0.25", "0.5")):
         field = page.locator("input[type=text], input[type=number]").nth(index)
         field.fill(value)
         field.press("Enter")
     page.get_by_role("button", name="Send target").click()
-    wait_for(lambda: "no target" not in page.inner_text("body"), "target on the page")
-    wait_for(lambda: abs(ee_position(page)[1] - before[1]) > 0.05, "motion of the arm")
+    wait_for(lambda: ee_position(page)[1] - before[1] > 0.1, "motion of the arm")
+    wait_for(lambda: (robot_pixels(page) != seen).sum() > 100, "motion in the scene")
 
     page.get_by_role("button", name="STOP").click()
     wait_for(lambda: "ESTOP" in page.inner_text("body"), "stop")

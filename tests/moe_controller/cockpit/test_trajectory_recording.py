@@ -52,7 +52,27 @@ def test_too_little_is_said_and_not_saved(tmp_path: Path) -> None:
     recording.toggle()
     recording.ask_to_send()
     assert recording.take_to_send() is None and not list(tmp_path.iterdir())
-    assert told[1:] == ["the target was not moved: nothing recorded", "record a trajectory first"]
+    assert told[1:] == ["the target was not moved: nothing recorded", "record or load a trajectory first"]
+
+
+def test_a_saved_file_can_be_loaded_again_and_a_stop_takes_the_wish_back(tmp_path: Path) -> None:
+    told: list[str] = []
+    clock = Clock()
+    recording = TrajectoryRecording(tmp_path, told.append, clock)
+    recording.toggle()
+    for height in (0.3, 0.5):
+        recording.note(np.array([0.4, 0.0, height]), UP, "odom")
+        clock.now += 2.0
+    recording.toggle()
+    (path,) = tmp_path.iterdir()
+    other = TrajectoryRecording(tmp_path, told.append, clock)
+    other.load(path.name, b"rubbish")
+    assert other.last is None and told[-1] == f"{path.name} is no JSON file of this project"
+    other.load(path.name, path.read_bytes())
+    assert other.last is not None and other.last[1] == "odom" and "2.0 s in odom" in told[-1]
+    other.ask_to_send()
+    other.take_back()
+    assert other.take_to_send() is None
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:

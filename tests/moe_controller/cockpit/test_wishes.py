@@ -41,16 +41,24 @@ def test_a_browser_that_leaves_lets_go() -> None:
     assert wishes.velocity() is None
 
 
-def test_a_stop_goes_first_and_takes_back_what_was_wanted_before() -> None:
+def test_a_stop_takes_back_what_was_wanted_before() -> None:
     wishes = Wishes(Clock())
     wishes.call("stand")
     wishes.aim(np.ones(3), np.array([0.0, 0.0, 0.0, 1.0]))
     wishes.drive(FORWARD)
     wishes.velocity()
-    wishes.call("estop")
-    assert wishes.take_services() == ["estop"] and wishes.take_services() == []
+    wishes.grip(0.01)
+    wishes.stop()
+    assert wishes.take_services() == [] and wishes.take_gripper() is None
     assert wishes.take_target() is None
     np.testing.assert_array_equal(wishes.velocity(), np.zeros(3))
+
+
+def test_what_is_wanted_twice_is_called_once_and_in_order() -> None:
+    wishes = Wishes(Clock())
+    for service in ("stand", "activate", "stand"):
+        wishes.call(service)
+    assert wishes.take_services() == ["stand", "activate"] and wishes.take_services() == []
 
 
 def test_only_the_newest_target_counts() -> None:

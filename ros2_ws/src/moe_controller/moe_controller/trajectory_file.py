@@ -37,19 +37,36 @@ def load_trajectory(path: Path) -> tuple[PoseTrajectory, str]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise TrajectoryFileError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: this is no trajectory")
-        raw: Any = json.loads(path.read_text())
+        content = path.read_bytes()
     except OSError as error:
         raise TrajectoryFileError(f"{path} cannot be read ({error.strerror})") from None
+    return parse_trajectory(content, str(path))
+
+
+def parse_trajectory(content: bytes, name: str) -> tuple[PoseTrajectory, str]:
+    """Return the trajectory in the content of a file, and its frame.
+
+    Args:
+        content: JSON as `save_trajectory` writes it.
+        name: of the file, for messages.
+
+    Raises:
+        TrajectoryFileError: one line.
+    """
+    if len(content) > LARGEST_FILE:
+        raise TrajectoryFileError(f"{name} is larger than {LARGEST_FILE >> 20} MiB: this is no trajectory")
+    try:
+        raw: Any = json.loads(content)
     except (ValueError, RecursionError):
-        raise TrajectoryFileError(f"{path} is no JSON file of this project") from None
+        raise TrajectoryFileError(f"{name} is no JSON file of this project") from None
     try:
         frame, points = raw["frame"], raw["points"]
-        columns = [[point[name] for point in points] for name in ("time", "position", "orientation")]
+        columns = [[point[key] for point in points] for key in ("time", "position", "orientation")]
         trajectory = PoseTrajectory(*columns)
     except (KeyError, TypeError):
-        raise TrajectoryFileError(f"{path}: 'frame' and 'points' with time, position, orientation are needed") from None
+        raise TrajectoryFileError(f"{name}: 'frame' and 'points' with time, position, orientation are needed") from None
     except ValueError as error:
-        raise TrajectoryFileError(f"{path}: {' '.join(str(error).split())}") from None
+        raise TrajectoryFileError(f"{name}: {' '.join(str(error).split())}") from None
     if frame not in FRAMES:
-        raise TrajectoryFileError(f"{path}: frame '{frame}' is unknown: {' or '.join(FRAMES)}")
+        raise TrajectoryFileError(f"{name}: frame '{frame}' is unknown: {' or '.join(FRAMES)}")
     return trajectory, frame

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import viser
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, Twist
 from go2_piper_description.joints import GRIPPER
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.client import Client
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
@@ -25,34 +21,30 @@ from robot_bridge.inbox import Inbox
 from robot_bridge.run_node import run_node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from ..goals import BASE_LINK, ODOM, EeGoal, GoalError
 from ..messages import quaternion_of, trajectory_message, trajectory_of
 from ..trajectory import PoseTrajectory
+from .calls import PUSH, STOP, Calls
 from .heard import Heard
+from .local_server import LOOPBACK, LocalServer, PortError
 from .marker_scene import MarkerScene
-from .panel import SERVICES, Panel
+from .panel import Panel
 from .trajectory_recording import TrajectoryRecording
 from .wishes import Wishes
 
-LOOPBACK = "127.0.0.1"
 NICENESS = 5
 """The control loops go first."""
 MARKERS = ("moe/markers", "cem/ghost", "reference/ghost")
 _PERIOD = 0.01
-"""s of a turn: an upper bound for what this side adds to a stop."""
+"""s of a turn."""
 _LISTEN_PERIOD = 0.05
 _VELOCITY_PERIOD = 0.1
 _STATE_PERIOD = 0.25
 _PLOT_PERIOD = 1.0
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-class PortError(ValueError):
-    """The page cannot be served there; one line."""
 
 
 class CockpitNode(Node):
@@ -63,31 +55,26 @@ class CockpitNode(Node):
         port = int(self._declare("port", 8080, "of the page"))
         host = str(self._declare("host", LOOPBACK, "address of the page; loopback keeps other hosts out"))
         folder = str(self._declare("out", "", "folder for recorded trajectories; empty for the working directory"))
-        _check_port(host, port)
         self.heard, self.wishes = Heard(), Wishes()
-        self._server = viser.ViserServer(host=host, port=port, label="Go2 + Piper", verbose=False)
-        self._panel: Panel
-        recording = TrajectoryRecording(Path(folder), lambda text: self._panel.tell(text))
-        self._panel = Panel(self._server, self.wishes, recording)
-        self._recording = recording
-        self._markers = {topic: MarkerScene(self._server.scene, topic.replace("/", "_")) for topic in MARKERS}
+        self.calls = Calls(self, self._tell)
+        self._recording = TrajectoryRecording(Path(folder), self._tell)
+        self.server = LocalServer(host, port)
+        self._panel = Panel(self.server, self.wishes, self._recording, self.stop)
+        self._markers = {topic: MarkerScene(self.server.scene, topic.replace("/", "_")) for topic in MARKERS}
         self._inbox = Inbox(self)
         self._listen()
         self._target = self.create_publisher(PoseStamped, "ee_target", 10)
         self._path = self.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", 10)
         self._velocity = self.create_publisher(Twist, "cmd_vel", 10)
         self._grip = self.create_publisher(JointState, "gripper_command", 10)
-        names = (*SERVICES, "estop")
-        self._calls: dict[str, Client] = {name: self.create_client(Trigger, f"safety/{name}") for name in names}
-        self._calls["push"] = self.create_client(Trigger, "sim/push")
-        self._answers: list[tuple[str, Any, float]] = []
         self._due = dict.fromkeys(("listen", "velocity", "state", "plots"), 0.0)
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self)
         self._address = f"http://{host}:{port}"
 
     def _declare(self, name: str, default: Any, description: str) -> Any:
         return self.declare_parameter(name, default, ParameterDescriptor(description=description)).value
+
+    def _tell(self, text: str) -> None:
+        self._panel.tell(text)
 
     # -- from the graph ------------------------------------------------------------------------------------------------
 
@@ -152,13 +139,15 @@ class CockpitNode(Node):
         """Return the frame of the scene: odom where the base is known."""
         return BASE_LINK if self.heard.base is None else ODOM
 
+    def stop(self) -> None:
+        """Stop the robot; runs in the web server's thread and does not wait for the loop."""
+        self.wishes.stop()
+        self._recording.take_back()
+        self.calls.stop()
+
     def _carry_out(self) -> None:
         for name in self.wishes.take_services():
-            client = self._calls[name]
-            if client.service_is_ready():
-                self._answers.append((name, client.call_async(Trigger.Request()), time.monotonic()))
-            else:
-                self._panel.tell(f"{name}: the bridge does not offer it (is it running?)")
+            self.calls.call(name)
         if (target := self.wishes.take_target()) is not None:
             message = PoseStamped()
             message.header.frame_id = self._frame()
@@ -180,18 +169,6 @@ class CockpitNode(Node):
             message.linear.x, message.linear.y, message.angular.z = velocity.tolist()
             self._velocity.publish(message)
 
-    def _hear_answers(self) -> None:
-        waiting = []
-        for name, future, since in self._answers:
-            if future.done():
-                answer = future.result()
-                self._panel.tell(f"{name}: {'ok' if answer.success else 'refused'}, {answer.message}")
-            elif time.monotonic() - since > 5.0:
-                self._panel.tell(f"{name}: no answer from the bridge")
-            else:
-                waiting.append((name, future, since))
-        self._answers = waiting
-
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def start(self) -> bool:
@@ -210,47 +187,32 @@ class CockpitNode(Node):
         """Carry out wishes, then show what is new."""
         time.sleep(_PERIOD)
         self._carry_out()
-        if self._answers:
-            self._executor.spin_once(timeout_sec=0.0)
-            self._hear_answers()
+        self.calls.turn()
         if self._is_due("velocity", _VELOCITY_PERIOD):
             self._send_velocity()
         if not self._is_due("listen", _LISTEN_PERIOD):
             return
         self._inbox.take()
-        if not self._server.get_clients():
+        if not self.server.get_clients():
             self.wishes.release()
         else:
-            with self._server.atomic():
+            with self.server.atomic():
                 self._panel.follow(self.heard)
                 for markers in self._markers.values():
                     markers.expire()
         if self._is_due("state", _STATE_PERIOD):
-            quiet = self.heard.alive and not self._calls["estop"].service_is_ready()
-            self._panel.show_state(self.heard, self._calls["push"].service_is_ready(), quiet)
+            quiet = self.heard.alive and not self.calls.offered(STOP)
+            self._panel.show_state(self.heard, self.calls.offered(PUSH), quiet)
         if self._is_due("plots", _PLOT_PERIOD):
             self.heard.sample()
-            if self._server.get_clients():
-                self._panel.show_plots(self.heard)
+            if self.server.get_clients():
+                self._panel.plots.show(self.heard)
 
     def close(self) -> None:
         """Stop the server and take the node down."""
-        self._server.stop()
-        self._executor.shutdown()
+        self.server.stop()
+        self.calls.close()
         self.destroy_node()
-
-
-def _check_port(host: str, port: int) -> None:
-    """Refuse a port that cannot be served: viser would take another one and people would look at somebody else's."""
-    if not 0 < port < 65536:
-        raise PortError(f"port {port} is not from 1 to 65535")
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise PortError(f"{host}:{port} cannot be served ({reason}): choose another cockpit_port") from None
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,11 +1,14 @@
 """The cockpit's page: the scene with the gizmo, buttons, sliders and plots. Knows viser and no ROS.
 
-Callbacks run in threads of the web server and only note wishes; the node's loop carries them out.
+Callbacks only note wishes, which the node's loop carries out; the stop goes out at once. They are coroutines where
+order counts: those run one after the other in the web server's thread, in the order in which the browser sent them,
+while others would wait for one of viser's worker threads.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,14 +16,15 @@ import numpy as np
 import viser
 from go2_piper_description.joints import GRIPPER
 from scipy.spatial.transform import Rotation
-from viser import uplot
 
 from ..trajectory import IDENTITY
+from .calls import PUSH, SERVICES
 from .heard import Array, Heard
+from .plots import Plots
 from .robot_scene import RobotScene, wxyz
+from .trajectory_recording import TrajectoryRecording
 from .wishes import Wishes
 
-SERVICES = ("stand", "activate", "sit", "damp", "reset")
 SPEEDS = (("forward", 0.0, 1.0, 0.4, "m/s"), ("turn", 0.0, 1.0, 0.6, "rad/s"))
 _MOVES = (
     ("↑ forward", (1.0, 0.0, 0.0)),
@@ -30,7 +34,10 @@ _MOVES = (
     ("⟲ turn left", (0.0, 0.0, 1.0)),
     ("⟳ turn right", (0.0, 0.0, -1.0)),
 )
-_COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
+_CAMERA = np.array([1.1, -1.1, 0.8])
+"""Where the camera is from what it looks at, m."""
+_NEAR = 0.3
+"""m that the robot moves until the camera of new browsers follows."""
 _OWN_TIME = 1.0
 """s after somebody has moved the gizmo in which it does not follow targets from elsewhere."""
 _TOLD_TIME = 8.0
@@ -44,17 +51,21 @@ class Panel:
         server: bound to an address already.
         wishes: where what people want goes.
         recording: of trajectories, see `TrajectoryRecording`.
+        stop: stops the robot; called in the web server's thread.
     """
 
-    def __init__(self, server: viser.ViserServer, wishes: Wishes, recording: Any) -> None:
-        self._server, self._wishes = server, wishes
+    def __init__(
+        self, server: viser.ViserServer, wishes: Wishes, recording: TrajectoryRecording, stop: Callable[[], None]
+    ) -> None:
+        self._server, self._wishes, self._stop = server, wishes, stop
         self._touched = -np.inf
-        self._plots: dict[str, tuple[tuple[str, ...], Any]] = {}
         self._told: tuple[str, float] = ("", -np.inf)
-        self.recording = recording
-        server.gui.configure_theme(control_width="large", show_logo=False)
+        self._recording = recording
+        server.gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
+        server.gui.main_panel.dock_right()
         scene = server.scene
         scene.set_up_direction("+z")
+        scene.configure_default_lights(cast_shadow=False)  # costs more than all the rest where a CPU renders
         scene.add_grid("/floor", width=12.0, height=12.0, cell_size=0.25, section_size=1.0, infinite_grid=True)
         self.robot = RobotScene(scene)
         self.gizmo = scene.add_transform_controls("/target", scale=0.2, position=(0.45, 0.0, 0.45))
@@ -62,8 +73,8 @@ class Panel:
         self._add_stop()
         self._add_target()
         self._add_driving()
-        self._plot_folder = server.gui.add_folder("Plots")
-        server.on_client_connect(self._look_at_robot)
+        self.plots = Plots(server)
+        self._look_at(np.zeros(3))
         server.on_client_disconnect(lambda client: wishes.release())
 
     # -- what people do ------------------------------------------------------------------------------------------------
@@ -71,26 +82,25 @@ class Panel:
     def _add_stop(self) -> None:
         gui = self._server.gui
         stop = gui.add_button("STOP", color="red", icon=viser.Icon.HAND_STOP, hint="latches until reset")
-        stop.on_click(lambda event: self._wishes.call("estop"))
+        stop.on_click(self._on_stop)
         self._state = gui.add_markdown("waiting for a bridge")
-        for service in SERVICES:
-            button = gui.add_button(service.capitalize())
-            button.on_click(partial(self._on_service, service))
+        gui.add_button_group("gate", [name.capitalize() for name in SERVICES]).on_click(self._on_service)
         self._push = gui.add_button("Push", hint="kick the simulated robot", visible=False)
-        self._push.on_click(lambda event: self._wishes.call("push"))
+        self._push.on_click(self._on_push)
 
     def _add_target(self) -> None:
         gui = self._server.gui
         with gui.add_folder("End effector"):
             self._target: Any = gui.add_vector3("target", (0.45, 0.0, 0.45), step=0.01, hint="m")
             self._turned = gui.add_checkbox("orientation", False, hint="also follow how the gizmo is turned")
-            gui.add_button("Send target").on_click(lambda event: self._send_typed())
+            gui.add_button("Send target").on_click(self._on_send)
             self._gripper = gui.add_slider("gripper", 0.0, 1000.0 * GRIPPER.upper, 1.0, 0.0, hint="mm of each finger")
             self._gripper.on_update(self._on_gripper)
-            record = gui.add_button("Record trajectory")
-            record.on_click(lambda event: self.recording.toggle())
-            self._record_button = record
-            gui.add_button("Send trajectory").on_click(lambda event: self.recording.ask_to_send())
+            self._record_button = gui.add_button("Record trajectory")
+            self._record_button.on_click(self._on_record)
+            self._upload = gui.add_upload_button("Load trajectory", mime_type=".json", hint="a saved trajectory")
+            self._upload.on_upload(self._on_upload)
+            gui.add_button("Send trajectory").on_click(self._on_send_trajectory)
 
     def _add_driving(self) -> None:
         gui = self._server.gui
@@ -103,14 +113,17 @@ class Panel:
                 button = gui.add_button(label)
                 button.on_hold(partial(self._on_hold, direction), callback_hz=10.0)
 
-    def _on_gizmo(self, event: Any) -> None:
-        if event.client is None:  # moved by this program
+    async def _on_stop(self, event: Any) -> None:
+        self._stop()
+
+    async def _on_gizmo(self, event: Any) -> None:
+        if event.phase != "update":  # taking hold of it and letting go move nothing
             return
         self._touched = time.monotonic()
         self._target.value = tuple(float(x) for x in self.gizmo.position)
         self._aim()
 
-    def _send_typed(self) -> None:
+    async def _on_send(self, event: Any) -> None:
         self._touched = time.monotonic()
         self.gizmo.position = np.array(self._target.value)
         self._aim()
@@ -119,21 +132,32 @@ class Panel:
         w, x, y, z = (float(part) for part in self.gizmo.wxyz)
         self._wishes.aim(np.array(self.gizmo.position), np.array((x, y, z, w) if self._turned.value else IDENTITY))
 
-    def _on_gripper(self, event: Any) -> None:
+    async def _on_gripper(self, event: Any) -> None:
         if event.client is not None:
             self._wishes.grip(1e-3 * float(self._gripper.value))
 
-    def _on_service(self, service: str, event: Any) -> None:
-        self._wishes.call(service)
+    async def _on_service(self, event: Any) -> None:
+        name = str(event.target.value).lower()
+        if name in SERVICES:
+            self._wishes.call(name)
 
-    def _on_hold(self, direction: tuple[float, float, float], event: Any) -> None:
+    async def _on_push(self, event: Any) -> None:
+        self._wishes.call(PUSH)
+
+    async def _on_send_trajectory(self, event: Any) -> None:
+        self._recording.ask_to_send()
+
+    # files are slow: these two run in a worker's thread
+
+    def _on_record(self, event: Any) -> None:
+        self._recording.toggle()
+
+    def _on_upload(self, event: Any) -> None:
+        self._recording.load(self._upload.value.name, self._upload.value.content)
+
+    async def _on_hold(self, direction: tuple[float, float, float], event: Any) -> None:
         ahead, turn = (float(slider.value) for slider in self._speeds)
         self._wishes.drive(np.array(direction) * np.array([ahead, ahead, turn]))
-
-    def _look_at_robot(self, client: Any) -> None:
-        target = np.array(self.robot.base.position, dtype=float)
-        client.camera.look_at = target
-        client.camera.position = target + np.array([1.6, -1.6, 0.9])
 
     # -- what they see -------------------------------------------------------------------------------------------------
 
@@ -141,6 +165,15 @@ class Panel:
         """Move the robot; the gizmo too, where the target came from elsewhere."""
         if heard.has_joints:
             self.robot.pose(heard.joints, heard.base)
+        base = np.array(self.robot.base.position)
+        if np.linalg.norm(base - self._looked_at) > _NEAR:
+            self._look_at(base)
+
+    def _look_at(self, place: Array) -> None:
+        """Let browsers that come, and those that reset their view, look at a place."""
+        self._looked_at = place
+        camera = self._server.initial_camera
+        camera.position, camera.look_at = place + _CAMERA, place + (0.15, 0.0, 0.2)
 
     def show_target(self, position: Array, orientation: Array) -> None:
         """Put the gizmo on a target, in the scene's frame, unless somebody is moving it."""
@@ -180,31 +213,6 @@ class Panel:
             self._state.content = text
         if self._push.visible != has_push:
             self._push.visible = has_push
-        label = "Stop recording" if self.recording.running else "Record trajectory"
+        label = "Stop recording" if self._recording.running else "Record trajectory"
         if self._record_button.label != label:
             self._record_button.label = label
-
-    def show_plots(self, heard: Heard) -> None:
-        """Renew the plots."""
-        self._plot("weights", "expert weights", tuple(heard.weights), heard)
-        self._plot("error", "EE error [cm]", ("EE error",), heard)
-        self._plot("rates", "rates [Hz]", ("controller", "commands"), heard)
-        self._plot("latency", "state to command [ms]", ("p50", "p99"), heard)
-
-    def _plot(self, name: str, title: str, labels: tuple[str, ...], heard: Heard) -> None:
-        if not labels:
-            return
-        data = heard.plots[name].columns(len(labels))
-        known = self._plots.get(name)
-        if known is not None and known[0] == labels:
-            known[1].data = data
-            return
-        if known is not None:
-            known[1].remove()
-        lines = (uplot.Series(label="s"), *(uplot.Series(label=label, stroke=_COLOURS[index % 6], width=2)
-                                            for index, label in enumerate(labels)))  # fmt: skip
-        with self._plot_folder:
-            handle = self._server.gui.add_uplot(
-                data, lines, title=title, scales={"x": uplot.Scale(time=False, auto=True)}, aspect=2.2
-            )
-        self._plots[name] = labels, handle

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..trajectory import Array, PoseTrajectory
-from ..trajectory_file import TrajectoryFileError, save_trajectory
+from ..trajectory_file import TrajectoryFileError, parse_trajectory, save_trajectory
 
 SMALLEST_STEP = 0.02
 """s between two points."""
@@ -67,9 +67,23 @@ class TrajectoryRecording:
             self._frame = frame
             self._points.append((now, position, orientation))
 
+    def load(self, name: str, content: bytes) -> None:
+        """Take a saved trajectory, given as the bytes of its file, as the newest."""
+        try:
+            self.last = parse_trajectory(content, name)
+        except TrajectoryFileError as error:
+            self._tell(str(error))
+            return
+        trajectory, frame = self.last
+        self._tell(f"{name}: {trajectory.end - trajectory.start:.1f} s in {frame}, ready to be sent")
+
     def ask_to_send(self) -> None:
         """Want the newest trajectory sent."""
         self._send = True
+
+    def take_back(self) -> None:
+        """Want nothing sent any more."""
+        self._send = False
 
     def take_to_send(self) -> tuple[PoseTrajectory, str] | None:
         """Return the trajectory to send now, if somebody asked for it."""
@@ -77,5 +91,5 @@ class TrajectoryRecording:
             return None
         self._send = False
         if self.last is None:
-            self._tell("record a trajectory first")
+            self._tell("record or load a trajectory first")
         return self.last

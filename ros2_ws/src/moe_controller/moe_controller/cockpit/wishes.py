@@ -34,12 +34,17 @@ class Wishes:
         self._moving = False
 
     def call(self, service: str) -> None:
-        """Want a service of the gate called; a stop goes before all others."""
+        """Want a service called; wanted twice is wanted once."""
         with self._lock:
-            if service == "estop":
-                self._services.clear()
-                self._velocity, self._held, self._target = np.zeros(3), -np.inf, None
-            self._services.append(service)
+            if service not in self._services:
+                self._services.append(service)
+
+    def stop(self) -> None:
+        """Take back everything: somebody wants the robot stopped."""
+        with self._lock:
+            self._services.clear()
+            self._velocity, self._held, self._target = np.zeros(3), -np.inf, None
+            self._gripper = None
 
     def aim(self, position: Array, orientation: Array) -> None:
         """Want the end effector at a position, m, shape (3,), turned as x, y, z, w, shape (4,)."""
