@@ -102,13 +102,15 @@ def _severity(check: ClipCheck, limits: Limits) -> float:
 
 
 def _overview(checks: Sequence[ClipCheck], limits: Limits, path: Path) -> None:
-    figure, axes = plt.subplots(3, 3, figsize=(11.0, 8.0), layout="constrained")
+    figure, axes = plt.subplots(3, 3, figsize=(11.0, 8.0))
+    figure.subplots_adjust(0.06, 0.07, 0.98, 0.91, 0.22, 0.4)
     for ax, (name, title) in zip(axes.flat, TITLES.items(), strict=True):
         values = [check.measures[name] for check in checks]
         limit = getattr(limits, name)
         ax.bar(range(len(values)), values, color=["tab:red" if value > limit else "tab:blue" for value in values])
         ax.axhline(limit, color="black", linewidth=0.8, linestyle="--")
         ax.set_title(title, fontsize=9)
+        ax.set_ylim(bottom=0.0)
         ax.set_xlabel("clip", fontsize=8)
     figure.suptitle(f"{len(checks)} clips; dashed: limits")
     figure.savefig(path, dpi=90)
@@ -116,9 +118,8 @@ def _overview(checks: Sequence[ClipCheck], limits: Limits, path: Path) -> None:
 
 
 def _clip(check: ClipCheck, keys: Sequence[str], path: Path) -> None:
-    figure, (heights, contacts, speeds, errors) = plt.subplots(
-        4, 1, figsize=(11.0, 9.0), sharex=True, layout="constrained"
-    )
+    figure, (heights, contacts, speeds, errors) = plt.subplots(4, 1, figsize=(11.0, 9.0), sharex=True)
+    figure.subplots_adjust(0.09, 0.06, 0.98, 0.94, hspace=0.12)
     shown = np.minimum(check.heights, 0.5)
     for i, key in enumerate(keys):
         heights.plot(check.times, shown[:, i], label=key, linewidth=0.9)
