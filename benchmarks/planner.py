@@ -44,7 +44,7 @@ def _alone() -> list[str]:
     def with_prior(turn: int) -> None:
         problem = standing(turn)
         problem = replace(problem, previous_command=plan.knots[0].astype(float))
-        planner.plan(problem, turn * settings.period, priors=[kinematics.knots(problem)])
+        planner.plan(problem, turn * settings.period, priors=[kinematics.prepare(problem)[1]])
 
     lines = [f"a plan of {settings.num_samples} samples, {backend.rung}, CPU ms of {ROUNDS} rounds of {PLANS} plans:"]
     for name, call in (("search", search), ("with inverse kinematics of a moving goal", with_prior)):

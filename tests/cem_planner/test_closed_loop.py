@@ -54,6 +54,14 @@ def test_reachable_poses(backend: Backend, goals: tuple[list[Goal], list[Goal]])
     assert max(episode.largest_tilt for episode in episodes) < 0.2
 
 
+def test_a_goal_in_another_branch_of_the_arm(backend: Backend) -> None:
+    goal = GoalSampler(0).reachable(7)[6]  # the search goes into the branch that cannot take it: 11 degrees off
+    episode = run(backend, [goal], 4.0)[0]
+    assert not episode.fell
+    assert episode.position_error < 0.010
+    assert np.degrees(episode.orientation_error) < 3.0
+
+
 def test_goals_that_need_the_trunk(backend: Backend, goals: tuple[list[Goal], list[Goal]]) -> None:
     episodes = run(backend, goals[1])
     assert not any(episode.fell for episode in episodes)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cem_planner.guide import Guide
 from cem_planner.ik_prior import IkPrior
 from cem_planner.planner import Planner
 from cem_planner.planning import ARM, BODY, InlinePlanning, Job, ThreadPlanning, arm_only
@@ -63,7 +64,7 @@ def test_arm_plans_leave_the_trunk_alone() -> None:
 
 def test_inverse_kinematics_are_the_first_prior_of_every_plan() -> None:
     bowl = Bowl()
-    kinematics = {kind: IkPrior(settings) for kind, settings in ((BODY, SETTINGS), (ARM, arm_only(SETTINGS)))}
+    kinematics = {kind: Guide(settings) for kind, settings in ((BODY, SETTINGS), (ARM, arm_only(SETTINGS)))}
     planning = InlinePlanning(planners(bowl), kinematics=kinematics)
     other = np.tile(problem().previous_command, (4, 1)) + 0.01
     planning.submit(Job(BODY, standing(), 0.0, (other,), run=1))

@@ -49,7 +49,7 @@ def problem() -> Problem:
     rotation = Rotation.from_euler("xyz", [0.3, 0.8, -0.2]).as_matrix()
     return Problem(
         PlanState(HOME + rng.normal(0, 0.02, 12), rng.normal(0, 0.1, 12)),
-        Goal(np.array([0.5, 0.2, 0.4]), rotation, 0.3),
+        Goal(np.array([0.5, 0.2, 0.4]), rotation, 0.3, HOME[6:] + 0.2, 1.5),
         HOME,
         rng.normal(0, 0.01, 12),
         FEET,
@@ -111,7 +111,7 @@ def terms(problem: Problem, knots: np.ndarray) -> dict[str, float]:
         "base_yaw": x[:, 5] ** 2,
         "base_velocity": (v[:, :6] ** 2).sum(-1),
         "support_margin": costs.support_margin(np.stack(margins, -1)),
-        "posture": ((x[:, 6:] - HOME[6:]) ** 2).sum(-1),
+        "posture": problem.goal.posture_factor * ((x[:, 6:] - problem.goal.posture) ** 2).sum(-1),
         "leg_length": costs.leg_length(lengths),
         "joint_limits": costs.joint_limits(x[:, 6:], lower, upper),
         "clearance": costs.clearance(np.stack([elbow, wrist, 0.5 * (elbow + wrist), ee], -2)),

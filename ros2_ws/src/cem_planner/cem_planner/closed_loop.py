@@ -19,8 +19,8 @@ from .backends import Backend
 from .coordinates import NUM_COORDINATES
 from .costs import FALL_HEIGHT, FALL_UP, Weights
 from .executor import Execution, Executor, ExecutorSettings
+from .guide import Guide
 from .handover import Smoother
-from .ik_prior import IkPrior
 from .lag import LagParameters
 from .observer import ObserverState, observe
 from .plan import Plan
@@ -95,7 +95,7 @@ class LoopOptions:
     observe: bool = True
     """Estimate offsets (payload, weak gains)."""
     use_prior: bool = True
-    """Offer the arm's inverse kinematics as a candidate."""
+    """Offer inverse kinematics as a candidate, and as the way to another branch of the arm."""
 
 
 class ClosedLoop:
@@ -117,7 +117,7 @@ class ClosedLoop:
         self.executor = Executor(executor)
         self._smoother = Smoother()
         self.lag = lag or LagParameters()
-        self._prior = IkPrior(settings, weights)
+        self._guide = Guide(settings, weights)
         self.stance: Stance | None = None
 
     def run(self, goal: Goal, duration: float = 4.0, push: Push | None = None) -> Episode:
@@ -166,7 +166,7 @@ class ClosedLoop:
         self._smoother.begin(self.plant.stand_targets.position)
         self._smoother.change()
         self.planner.reset()
-        self._prior.reset()
+        self._guide.reset()
         self._history = CommandHistory()
         self._history.append(state.stamp, self.executor.command)
         self._observer = ObserverState.start(self.stance.coordinates(state)[0])
@@ -184,7 +184,10 @@ class ClosedLoop:
         stamp = state.stamp + self.options.latency
         predicted = predict(measured, state.stamp, stamp, self._history, self.lag, offset)
         problem = Problem(predicted, goal, self.executor.command, offset, stance.feet)
-        priors = [self._prior.knots(problem)] if self.options.use_prior else []
+        priors = []
+        if self.options.use_prior:
+            problem, prior = self._guide.prepare(problem)
+            priors.append(prior)
         plan = self.planner.plan(problem, stamp, priors=priors)
         self._plan_seconds.append(time.process_time() - begin)
         self._samples.append(plan.samples_used)

@@ -83,7 +83,8 @@ class Weights:
     support_margin: float = 200.0
     """Hinge squared, m^2: centre of mass less than SUPPORT_MARGIN inside of each edge between the feet. [R]"""
     posture: float = 0.005
-    """Squared distance of the arm from its stand pose, rad^2. [R]"""
+    """Squared distance of the arm from the goal's posture, the stand pose where nothing else is said, rad^2; times the
+    goal's `posture_factor`. [R]"""
     leg_length: float = 200.0
     """Hinge squared, m^2: hip to foot outside of LEG_LENGTH. [R]"""
     joint_limits: float = 5.0

@@ -18,7 +18,7 @@ from .backends import Backend, BackendError
 from .centred import CentredPlanner, centred_settings
 from .coordinates import ARM_SLICE_12, NUM_COORDINATES
 from .costs import TERM_NAMES, Weights
-from .ik_prior import IkPrior
+from .guide import Guide
 from .planner import Planner
 from .planning import ARM, BODY, MakesPlans, arm_only
 from .problem import Goal, PlanState, Problem
@@ -113,9 +113,9 @@ def make_planners(
     return planners
 
 
-def make_kinematics(settings: PlannerSettings, weights: Weights | None = None) -> dict[str, IkPrior]:
-    """Return the priors from inverse kinematics for `planning.BODY` and `ARM`; arguments as `make_planners`."""
-    return {BODY: IkPrior(settings, weights), ARM: IkPrior(arm_only(settings), weights)}
+def make_kinematics(settings: PlannerSettings, weights: Weights | None = None) -> dict[str, Guide]:
+    """Return the guides by inverse kinematics for `planning.BODY` and `ARM`; arguments as `make_planners`."""
+    return {BODY: Guide(settings, weights), ARM: Guide(arm_only(settings), weights)}
 
 
 def make_backend(name: str, settings: PlannerSettings, directory: Path, recompile: bool, log: Log) -> Backend:

@@ -48,7 +48,7 @@ _SHARES: Array = np.array([0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
 """Of the way to the solution that a proposal may go within the horizon."""
 _FIRST_ROUNDS = 4
 """In each plan at the beginning: what the samples do before a branch is known, they have to undo."""
-_NEW_GOAL = 0.05
+NEW_GOAL = 0.05
 """m and rad by which a goal must move until the branches are tried anew."""
 
 
@@ -132,10 +132,10 @@ class IkPrior:
             problem: what will be planned; must be finite.
         """
         goal, begin = problem.goal, problem.previous_command
-        if self._goal is None or _apart(goal, self._goal) > _NEW_GOAL:
+        if self._goal is None or apart(goal, self._goal) > NEW_GOAL:
             self._goal = goal
             self._begin(self._seeds(goal, begin))
-        elif _apart(goal, self._goal) > 0.0:
+        elif apart(goal, self._goal) > 0.0:
             self._goal = goal
             self._begin(self._found.place)
         for _ in range(1 if self._rounds >= _MOST_ROUNDS // 2 else _FIRST_ROUNDS):
@@ -146,23 +146,40 @@ class IkPrior:
         most = self._slew * self._times[:, None]
         return np.asarray(begin + np.clip(reached, -most, most))
 
+    def left(self, goal: Goal, places: Array) -> Array:
+        """Return what places leave of the end-effector's cost, shape (S,); places in m and rad, shape (S, 12)."""
+        weights, (place, turn) = self._weights, self.pose(places)
+        error = goal.position - place
+        return np.asarray(
+            weights.ee_position * costs.ee_position(error)
+            + weights.ee_position_squared * costs.ee_position_squared(error)
+            + weights.ee_orientation
+            * goal.orientation_weight
+            * costs.ee_orientation((turn * goal.rotation).sum(axis=(1, 2)))
+        )
+
+    def pose(self, places: Array) -> tuple[Array, Array]:
+        """Return where `ee_link` is in the stance frame: m, shape (S, 3), and rotations, shape (S, 3, 3)."""
+        turn, pose = trunk_rotation(places), self._arm.ee_transform(places[:, ARM_SLICE_12])
+        return (turn @ pose[:, :3, 3:])[..., 0] + places[:, :3] + NOMINAL_TRUNK, turn @ pose[:, :3, :3]
+
+    def hindrance(self, places: Array) -> Array:
+        """Return the cost of what is in the way, trunk and floor, shape (S,); places as in `left`."""
+        pose, _, point = self._arm.axes(places[:, ARM_SLICE_12])
+        elbow, wrist, end = point[:, 2], point[:, 3], pose[:, :3, 3]
+        points = np.stack([elbow, wrist, 0.5 * (elbow + wrist), end], axis=1)
+        height = self.pose(places)[0][:, 2]
+        weights = self._weights
+        return np.asarray(weights.clearance * costs.clearance(points) + weights.ee_height * costs.ee_height(height))
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _share(self, problem: Problem, way: Array) -> float:
         """Return how much of the way to go within the horizon: fast motion costs, above all of the trunk."""
-        goal, weights = problem.goal, self._weights
+        weights = self._weights
         if np.max(np.abs(way / self._scale)) < 0.1:
             return 1.0  # as good as there: nothing to weigh
-        ends = problem.previous_command + problem.offset + _SHARES[:, None] * way
-        turn, pose = trunk_rotation(ends), self._arm.ee_transform(ends[:, ARM_SLICE_12])
-        place = (turn @ pose[:, :3, 3:])[..., 0] + ends[:, :3] + NOMINAL_TRUNK
-        error = goal.position - place
-        trace = (turn @ pose[:, :3, :3] * goal.rotation).sum(axis=(1, 2))
-        left = (
-            weights.ee_position * costs.ee_position(error)
-            + weights.ee_position_squared * costs.ee_position_squared(error)
-            + weights.ee_orientation * goal.orientation_weight * costs.ee_orientation(trace)
-        )
+        left = self.left(problem.goal, problem.previous_command + problem.offset + _SHARES[:, None] * way)
         hurry = weights.command_rate * float(((way / self._scale) ** 2).sum()) / max(len(self._times) - 1, 1)
         # on the way half of what is gained at the end
         cost = (0.5 + weights.terminal_ee) * left + hurry * _SHARES**2
@@ -270,7 +287,7 @@ def _rotation_error(goal: Array, rotation: Array) -> Array:
     return vector * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 1.0)[:, None]
 
 
-def _apart(one: Goal, other: Goal) -> float:
+def apart(one: Goal, other: Goal) -> float:
     """Return how far two goals are from each other, m or rad, the larger."""
     if one is other:
         return 0.0

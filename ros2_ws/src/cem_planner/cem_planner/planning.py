@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from .backends import Backend, Knots
 from .costs import Weights
-from .ik_prior import IkPrior
+from .guide import Guide
 from .plan import Plan
 from .problem import Problem
 from .settings import PlannerSettings
@@ -115,7 +115,7 @@ class _Workshop:
         self,
         planners: Mapping[str, MakesPlans],
         deadline: float | None,
-        kinematics: Mapping[str, IkPrior],
+        kinematics: Mapping[str, Guide],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._planners, self._kinematics = dict(planners), dict(kinematics)
@@ -129,17 +129,18 @@ class _Workshop:
         """Make a plan without raising; None where there is none."""
         if job.run != self._run:
             self._run = job.run
-            parts: list[MakesPlans | IkPrior] = [*self._planners.values(), *self._kinematics.values()]
+            parts: list[MakesPlans | Guide] = [*self._planners.values(), *self._kinematics.values()]
             for part in parts:
                 part.reset()
         planner, kinematics = self._planners[job.kind], self._kinematics.get(job.kind)
-        begin, priors = self._clock(), job.priors
+        begin, problem, priors = self._clock(), job.problem, job.priors
         try:
             if kinematics is not None and job.problem.fault() is None:
-                priors = (kinematics.knots(job.problem), *priors)
+                problem, prior = kinematics.prepare(problem)
+                priors = (prior, *priors)
             spent = self._clock() - begin
             left = None if self._deadline is None else self._deadline - spent
-            return Made(planner.plan(job.problem, job.stamp, left, priors, job.nn_seconds + spent), job)
+            return Made(planner.plan(problem, job.stamp, left, priors, job.nn_seconds + spent), job)
         except (RuntimeError, ValueError) as fault:  # PlanFault, BackendError, and what a runtime may raise
             self.last_fault = str(fault)
             return None
@@ -165,14 +166,14 @@ class InlinePlanning:
         self,
         planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
-        kinematics: Mapping[str, IkPrior] | None = None,
+        kinematics: Mapping[str, Guide] | None = None,
     ) -> None:
         """Take the planners.
 
         Args:
             planners: for BODY and ARM.
             deadline: s for one plan; None takes all samples, whatever the time: deterministic.
-            kinematics: priors from inverse kinematics, for BODY and ARM; None plans without.
+            kinematics: guides by inverse kinematics, for BODY and ARM; None plans without.
         """
         self._workshop = _Workshop(planners, deadline, kinematics or {})
         self._newest: Made | None = None
@@ -214,7 +215,7 @@ class ThreadPlanning:
         self,
         planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
-        kinematics: Mapping[str, IkPrior] | None = None,
+        kinematics: Mapping[str, Guide] | None = None,
     ) -> None:
         """Start the thread; arguments as those of `InlinePlanning`."""
         self._workshop = _Workshop(planners, deadline, kinematics or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from go2_piper_description.joints import ARM_SLICE, joint_array
 from numpy.typing import NDArray
 
 from .coordinates import NUM_COORDINATES
@@ -33,6 +34,10 @@ class Goal:
     orientation_weight: float = 0.0
     """Of the orientation term against the position; 0 leaves the orientation free, 0.3 is a good value where it counts.
     """
+    posture: Array = field(default_factory=lambda: joint_array("stand")[ARM_SLICE])
+    """Of the arm, from which the posture term counts, rad, shape (6,)."""
+    posture_factor: float = 1.0
+    """Times the posture term."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Problem:
             ("goal.position", self.goal.position, (3,)),
             ("goal.rotation", self.goal.rotation, (3, 3)),
             ("goal.orientation_weight", self.goal.orientation_weight, ()),
+            ("goal.posture", self.goal.posture, (6,)),
+            ("goal.posture_factor", self.goal.posture_factor, ()),
             ("previous_command", self.previous_command, (NUM_COORDINATES,)),
             ("offset", self.offset, (NUM_COORDINATES,)),
             ("feet", self.feet, (4, 3)),

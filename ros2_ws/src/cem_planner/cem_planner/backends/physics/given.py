@@ -38,6 +38,10 @@ class Given(NamedTuple):
     """shape (3, 3)."""
     orientation_weight: Any
     """shape ()."""
+    posture: Any
+    """Of the arm, shape (6,)."""
+    posture_factor: Any
+    """shape ()."""
     previous_command: Any
     """shape (12,)."""
     offset: Any
@@ -97,7 +101,8 @@ def given(problem: Problem, feed_forward: FeedForward) -> Given:
     qpos, qvel = start(problem.state.position, problem.state.velocity, now)
     goal = problem.goal
     return Given(
-        qpos, qvel, goal.position, goal.rotation, np.asarray(goal.orientation_weight), problem.previous_command,
+        qpos, qvel, goal.position, goal.rotation, np.asarray(goal.orientation_weight), goal.posture,
+        np.asarray(goal.posture_factor), problem.previous_command,
         problem.offset, problem.feet, now, *feed_forward.around(problem.previous_command, problem.feet),
     )  # fmt: skip
 

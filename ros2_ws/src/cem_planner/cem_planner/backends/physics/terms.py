@@ -53,7 +53,7 @@ def terms(given: Given, sensors: Any, qpos: Any, qvel: Any, xp: Any = np) -> dic
     yaw = xp.arctan2(2.0 * (x * y + w * z), 1.0 - 2.0 * (y * y + z * z))
     joints = qpos[..., 7:]
     offset = base - constant(NOMINAL_TRUNK)
-    arm = joints[..., ARM_SLICE] - constant(joint_array("stand")[ARM_SLICE])
+    arm = joints[..., ARM_SLICE] - given.posture
     feet = vectors(_FEET_IN_BASE) - constant(leg_kinematics.HIPS)
     length = xp.sqrt(xp.maximum((feet * feet).sum(-1) - constant(leg_kinematics.HIP_OFFSETS**2), 0.0))
     drift = vectors(_FEET) - given.feet_now
@@ -73,7 +73,7 @@ def terms(given: Given, sensors: Any, qpos: Any, qvel: Any, xp: Any = np) -> dic
         "base_velocity": (qvel[..., :6] ** 2).sum(-1),
         "foot_drift": (drift * drift).sum((-2, -1)),
         "support_margin": costs.support_margin(_margins(given.feet, sensors[..., _PLACE["com"]], xp), xp),
-        "posture": (arm * arm).sum(-1),
+        "posture": given.posture_factor * (arm * arm).sum(-1),
         "leg_length": costs.leg_length(length, xp),
         "joint_limits": (beyond * beyond).sum(-1),
         "torque": (torque * torque).mean(-1),

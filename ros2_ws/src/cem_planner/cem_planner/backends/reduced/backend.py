@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from go2_piper_description.joints import ARM_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
 from go2_piper_description.links import Mount
 from numpy.typing import NDArray
@@ -165,5 +166,6 @@ def _example_problem() -> NDArray[np.float32]:
     problem = np.zeros(PROBLEM_SIZE, np.float32)
     problem[48:51] = 0.5, 0.0, 0.3
     problem[51:60] = np.eye(3, dtype=np.float32).ravel()
-    problem[61:] = np.array([[0.23, 0.2, 0], [0.23, -0.2, 0], [-0.23, 0.2, 0], [-0.23, -0.2, 0]]).ravel()
+    problem[61:73] = np.array([[0.23, 0.2, 0], [0.23, -0.2, 0], [-0.23, 0.2, 0], [-0.23, -0.2, 0]]).ravel()
+    problem[73:79], problem[79] = joint_array("stand")[ARM_SLICE], 1.0
     return problem

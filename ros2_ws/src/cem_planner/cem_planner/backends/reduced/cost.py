@@ -42,6 +42,8 @@ _FIELDS = (
     ("goal_rotation", 9),
     ("orientation_weight", 1),
     ("feet", 3 * len(LEGS)),
+    ("posture", 6),
+    ("posture_factor", 1),
 )
 PROBLEM_SIZE = sum(size for _, size in _FIELDS)
 
@@ -58,6 +60,8 @@ def pack(problem: Problem) -> NDArray[np.float32]:
             problem.goal.rotation.ravel(),
             [problem.goal.orientation_weight],
             problem.feet.ravel(),
+            problem.goal.posture,
+            [problem.goal.posture_factor],
         ]
     ).astype(np.float32)
 
@@ -165,7 +169,7 @@ def _steps(
         + given["orientation_weight"][0] * weighted("ee_orientation", costs.ee_orientation(trace, jnp))
     )
 
-    arm = joint_array("stand")[ARM_SLICE]
+    posture = given["posture"]
     lower, upper = joint_array("lower")[ARM_SLICE], joint_array("upper")[ARM_SLICE]
     q = x[ARM_SLICE_12]
     limits = _sum(_outside(q[i], lower[i] + costs.JOINT_MARGIN, upper[i] - costs.JOINT_MARGIN) for i in range(6))
@@ -176,7 +180,7 @@ def _steps(
         + weighted("base_tilt", 1.0 - up)
         + weighted("base_yaw", x[5] ** 2)
         + weighted("base_velocity", _sum(rate**2 for rate in v))
-        + weighted("posture", _sum((q[i] - float(arm[i])) ** 2 for i in range(6)))
+        + given["posture_factor"][0] * weighted("posture", _sum((q[i] - posture[i]) ** 2 for i in range(6)))
         + weighted("joint_limits", limits)
         + weighted("clearance", _clearance(points))
         + weighted("ee_height", costs.ee_height(height, jnp))
