@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from robot_bridge.types import BaseState, RobotState
 from scipy.spatial.transform import Rotation
 
+from .backends import Knots
 from .coordinates import ARM_SLICE_12, NUM_COORDINATES
 from .executor import Executor, ExecutorError
 from .goal import GoalTracker, Wanted
@@ -30,7 +31,7 @@ from .observer import ObserverState, observe
 from .plan import Plan
 from .planning import ARM, BODY, Job, Made, Planning
 from .prediction import CommandHistory, predict
-from .prior import prior_knots
+from .prior import PolicyPrior
 from .problem import PlanState, Problem
 from .rest import RestParams, at_rest, stance_kept
 from .settings import PlannerSettings
@@ -131,6 +132,7 @@ class CemController:
         """Steps in which the policy gave nothing while the planner drove."""
         self._policy = policy
         self._lag = lag or LagParameters()
+        self._policy_prior = None if policy is None else PolicyPrior(policy, settings, self._lag)
         self._goal = GoalTracker(mount)
         self._executor = Executor(mount=mount)
         self._smoother = Smoother(self.params.rates)
@@ -147,6 +149,8 @@ class CemController:
         """Forget what earlier steps left behind; the end-effector goal stays."""
         if self._policy is not None:
             self._policy.reset()
+        if self._policy_prior is not None:
+            self._policy_prior.reset()
         self._goal.reset()
         self._smoother.begin(_STAND)
         self._history.clear()
@@ -320,9 +324,22 @@ class CemController:
             if stance is None:  # the history has the trunk's commands of other plans
                 ahead = _with_trunk_at_rest(ahead)
             problem = Problem(ahead, problem.goal, problem.previous_command, problem.offset, problem.feet)
-        priors = () if policy is None else (prior_knots(policy.position, self.settings.num_knots, stance),)
+        began, priors = time.perf_counter(), self._priors(problem, now, policy, stance)
+        nn_seconds += time.perf_counter() - began
         kind = BODY if whole else ARM
         self.planning.submit(Job(kind, problem, until, priors, nn_seconds, self._run))
+
+    def _priors(
+        self, problem: Problem, now: float, policy: ControlOutput | None, stance: Stance | None
+    ) -> tuple[Knots, ...]:
+        """Return what the policy proposes; nothing without one, or where it fails."""
+        if policy is None or self._policy_prior is None:
+            return ()
+        try:
+            return (self._policy_prior.knots(now, problem, policy.position, self._smoother.effort, stance),)
+        except PolicyFault:
+            self._policy_prior.reset()
+            return ()
 
     def _body_problem(self, state: RobotState, wanted: Wanted) -> Problem:
         assert self._stance is not None and self._observer is not None

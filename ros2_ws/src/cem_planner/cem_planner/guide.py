@@ -55,6 +55,8 @@ class Guide:
         self._slew = ExecutorSettings().slew
         self._period = settings.period
         self._times = splines.knot_times(settings.plan_horizon, settings.num_knots, settings.spline)
+        self._tried = False
+        """Whether the way was given up, for this goal."""
         self.reset()
 
     @property
@@ -98,7 +100,7 @@ class Guide:
         self._commands: deque[Array] = deque(maxlen=round(REST_TIME / self._period) + 1)
         self._left = 0.0
         """s that the way may still take; 0 off it."""
-        self._tried: bool = False
+        self._tried = False
 
     def _stuck(self, problem: Problem, way: Array) -> bool:
         """Return whether the command rests in another branch than the solution's, to which the way is free."""

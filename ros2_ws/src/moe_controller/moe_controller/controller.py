@@ -21,7 +21,7 @@ from .approach import ApproachParams, ApproachRule
 from .contract import Contract
 from .goals import ODOM, EeGoal, check_goal, finite_velocity, in_base_link, single_target
 from .observation import ObservationBuilder
-from .policy import PolicyOutput
+from .policy import PolicyFault, PolicyOutput
 from .targets import natural_rotation, reachable_rotation
 from .trajectory import IDENTITY, Array, Pose, PoseTrajectory
 
@@ -143,6 +143,7 @@ class MoeController:
         self._velocity_stamp = None
         self._velocity_is_new = False
         self._last_target = self._home_targets
+        self._shown: tuple[Array, Array, Array] | None = None
         self._builder.reset()
 
     # -- goals ---------------------------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ class MoeController:
             velocity, shown = np.zeros(3), self._rule.project(targets.positions)
             self._walking = np.zeros((), dtype=bool)
         rotations = self._shown_rotations(shown, targets)
+        self._shown = velocity, shown, rotations
         observation = self._builder.build(
             self._builder.inputs(
                 orientation=state.orientation,
@@ -213,6 +215,46 @@ class MoeController:
             action=self._last_action,
             policy=output,
         )
+
+    def imagine(
+        self, orientation: Array, angular_velocity: Array, joint_position: Array, joint_velocity: Array, last: Array
+    ) -> Array:
+        """Return what the policy would ask for in another state soon after this step's; nothing is remembered.
+
+        The targets are where this step has seen them from `base_link`, and so is the velocity command.
+
+        Args:
+            orientation: x, y, z, w, shape (4,).
+            angular_velocity: rad/s in base_link, shape (3,).
+            joint_position: rad, shape (18,).
+            joint_velocity: rad/s, shape (18,).
+            last: joint targets that it would have given before, rad, shape (18,).
+
+        Returns:
+            joint position targets, rad, shape (18,), within the joint ranges.
+
+        Raises:
+            PolicyFault: the policy gave nothing usable, or there was no step yet.
+        """
+        if self._shown is None:
+            raise PolicyFault("policy: asked what it would do before its first step")
+        velocity, shown, rotations = self._shown
+        limit = self.contract.action_clip
+        observation = self._builder.build(
+            self._builder.inputs(
+                orientation=orientation,
+                angular_velocity=angular_velocity,
+                joint_position=joint_position,
+                joint_velocity=joint_velocity,
+                velocity_command=velocity,
+                target_position=shown,
+                target_rotation=rotations,
+                last_action=np.clip((last - self._default) / self._scale, -limit, limit),
+            ),
+            remember=False,
+        )
+        action = np.clip(self.policy.act(observation).action, -limit, limit)
+        return np.clip(self._default + self._scale * action, self._lower, self._upper)
 
     def executed(self, position: Array) -> None:
         """Say what was sent in place of this step's joint targets, for a controller that plans or blends.

@@ -205,21 +205,27 @@ class ObservationBuilder:
         for past in self._past.values():
             past[ids] = np.nan
 
-    def build(self, inputs: ObservationInputs) -> NDArray[np.float32]:
-        """Return the observation, shape (..., size), before the policy's own normaliser. Once per control step."""
+    def build(self, inputs: ObservationInputs, remember: bool = True) -> NDArray[np.float32]:
+        """Return the observation, shape (..., size), before the policy's own normaliser.
+
+        Args:
+            inputs: of the present.
+            remember: push it to the past; once per control step. Else it is one that only might be.
+        """
         blocks = []
         for i, (term, function) in enumerate(zip(self.terms, self._functions, strict=True)):
             block = function(inputs)
-            blocks.append(self._with_past(i, term, block) if i in self._depth else block)
+            blocks.append(self._with_past(i, term, block, remember) if i in self._depth else block)
         scaled = np.concatenate(blocks, axis=-1) * self._scale
         return scaled.clip(-self._clip, self._clip).astype(np.float32)
 
-    def _with_past(self, index: int, term: ObservationTerm, block: Array) -> Array:
+    def _with_past(self, index: int, term: ObservationTerm, block: Array, remember: bool) -> Array:
         """Push the newest block, shape (..., size), and return the history, (..., history * size), oldest first."""
         past = self._past.get(index)
         if past is None:
             past = np.full((*block.shape[:-1], self._depth[index], term.size), np.nan)
         past = np.concatenate([past[..., 1:, :], block[..., None, :]], axis=-2)
         past = np.where(np.isnan(past), block[..., None, :], past)
-        self._past[index] = past
+        if remember:
+            self._past[index] = past
         return _flat(past[..., :: term.stride, :])
