@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import aot, closed_loop, control_loop, environment, odometry, operator_view, planner, policy, rollouts, router
+from . import (
+    aot,
+    cem,
+    closed_loop,
+    control_loop,
+    environment,
+    odometry,
+    operator_view,
+    planner,
+    policy,
+    rollouts,
+    router,
+)
 
 BENCHMARKS = {
     "policy": policy.run,
@@ -15,6 +27,7 @@ BENCHMARKS = {
     "aot": aot.run,
     "planner": planner.run,
     "rollouts": rollouts.run,
+    "cem": cem.run,
     "control_loop": control_loop.run,
     "odometry": odometry.run,
     "operator_view": operator_view.run,

@@ -1,4 +1,4 @@
-"""State-to-command latency of the policy with cockpit, recorder and reference, against without, in turns.
+"""State-to-command latency of the policy with cockpit, recorder and reference, against without, in turns; the stop.
 
 The load changes on a busy machine: runs of both kinds follow each other, and each pair gives one ratio.
 """
@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from . import stop
 
 PAIRS = 3
 DURATION = 20.0
@@ -38,6 +40,7 @@ def run(pairs: int = PAIRS, duration: float = DURATION) -> list[str]:
         _line("without", plain),
         _line("with cockpit, recorder and reference", watched_),
         f"p99 with / without: {', '.join(f'{ratio:.2f}' for ratio in ratios)} (limit 1.10)",
+        *stop.run(),
     ]
 
 

@@ -57,20 +57,23 @@ def _times(calls: dict[str, Callable[[int], object]], count: int) -> dict[str, n
     return {name: np.array(values) for name, values in found.items()}
 
 
-def run(size: Size | None = None) -> list[str]:
-    """Return the lines of the report."""
-    size = size or Size()
-    settings = PlannerSettings(num_samples=size.samples, num_elites=min(4, size.samples))
-    noise = np.random.default_rng(0).standard_normal((size.samples, settings.num_knots, 12))
+def raw_and_ours(samples: int) -> tuple[Callable[[int], object], Callable[[int], object], int]:
+    """Return raw `mujoco.rollout` and our backend on the same samples and one thread, and the steps of a call.
+
+    Args:
+        samples: rollouts in a call; the argument of the calls is the turn.
+    """
+    settings = PlannerSettings(num_samples=samples, num_elites=min(4, samples))
+    noise = np.random.default_rng(0).standard_normal((samples, settings.num_knots, 12))
     knots = (standing().state.position + noise * initial_sigma(settings)).astype(np.float32)
     weights = Weights().array()
-    backend = MujocoBackend(settings, chunk=size.samples)
+    backend = MujocoBackend(settings, chunk=samples)
     model, facts = backend.model, given(standing(), FeedForward(GravityModel()))
     basis = control.control_basis(settings, PhysicsOptions())
     controls = control.controls(facts, knots.astype(np.float64), basis)
-    start = np.tile(np.concatenate([[0.0], facts.qpos, facts.qvel]), (size.samples, 1))
-    state = np.empty((size.samples, len(basis), start.shape[1]))
-    sensors = np.empty((size.samples, len(basis), model.nsensordata))
+    start = np.tile(np.concatenate([[0.0], facts.qpos, facts.qvel]), (samples, 1))
+    state = np.empty((samples, len(basis), start.shape[1]))
+    sensors = np.empty((samples, len(basis), model.nsensordata))
     pool, data = Rollout(nthread=0), [mujoco.MjData(model)]
 
     def raw(turn: int) -> object:
@@ -79,11 +82,17 @@ def run(size: Size | None = None) -> list[str]:
     def ours(turn: int) -> object:
         return backend.rollout(standing(turn), knots, weights)
 
+    return raw, ours, samples * len(basis)
+
+
+def run(size: Size | None = None) -> list[str]:
+    """Return the lines of the report."""
+    size, horizon = size or Size(), PlannerSettings().plan_horizon
+    raw, ours, steps = raw_and_ours(size.samples)
     names = "raw mujoco.rollout (limit)", "backend, with commands and costs"
     times = _times(dict(zip(names, (raw, ours), strict=True)), size.plans)
-    steps = size.samples * len(basis)
     median = {name: float(np.median(values[:, 0])) for name, values in times.items()}
-    lines = [f"rollouts in C, one thread, {size.samples} samples of {settings.plan_horizon:g} s a plan:"]
+    lines = [f"rollouts in C, one thread, {size.samples} samples of {horizon:g} s a plan:"]
     for name, values in times.items():
         p50, p99 = np.percentile(1e3 * values[:, 1], [50, 99])
         lines.append(

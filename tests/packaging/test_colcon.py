@@ -18,7 +18,16 @@ NODES = {
     "sim_bridge": ["viewer_node"],
     "go2_piper_driver": ["emulated_robot"],
     "cem_planner": ["cem_planner_node"],
-    "moe_controller": ["moe_controller_node", "scenario_node", "recorder_node", "cockpit_node"],
+    "moe_controller": [
+        "moe_controller_node",
+        "scenario_node",
+        "recorder_node",
+        "cockpit_node",
+        "reference_node",
+        "keyboard_node",
+        "joy_teleop_node",
+        "send_trajectory_node",
+    ],
 }
 PACKAGES = ["go2_piper_description", *NODES]
 TIME_LIMIT = 300
@@ -88,7 +97,7 @@ def test_robot_files_are_installed(installed: Path) -> None:
     assert (share / "mjcf/go2_piper.xml").is_file()
 
 
-@pytest.mark.parametrize("folder", ["launch", "models", "rviz"])
+@pytest.mark.parametrize("folder", ["launch", "models", "rviz", "config"])
 def test_shared_folder_is_installed_whole(installed: Path, folder: str) -> None:
     source = WORKSPACE / "src/moe_controller" / folder
     wanted = {p.relative_to(source) for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .files import load_trajectories, save_trajectories
+from .files import NPZ, ROBOT, load_trajectories, save_for_robot, save_trajectories
 from .generators import KINDS, generate
 from .motion import SpeedLimits
 from .sequence import TrajectoryError
@@ -31,10 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--turn", type=float, nargs=2, default=limits.angular, metavar=("LOW", "HIGH"), help="rad/s")
     make.set_defaults(run=_generate)
 
-    convert = commands.add_parser("convert", help="npz to UMI-style pickle or back, or to another rate")
+    convert = commands.add_parser("convert", help="npz to UMI-style pickle or back, to another rate, or for the robot")
     convert.add_argument("source", type=Path, metavar="IN")
-    convert.add_argument("target", type=Path, metavar="OUT")
-    convert.add_argument("--rate", type=float, help="poses per s of OUT, if it is npz; as in IN without it")
+    convert.add_argument("target", type=Path, metavar="OUT", help=f"{ROBOT}: one trajectory, for the robot")
+    convert.add_argument("--rate", type=float, help="poses per s of OUT, if it is no pickle; as in IN without it")
+    convert.add_argument("--index", type=int, default=0, help=f"which of IN, from 0, if OUT is {ROBOT}")
     convert.set_defaults(run=_convert)
 
     show = commands.add_parser("show", help="print what a file holds")
@@ -54,9 +55,14 @@ def _generate(args: argparse.Namespace) -> str:
 def _convert(args: argparse.Namespace) -> str:
     sequences = load_trajectories(args.source)
     if args.rate is not None:
-        if args.target.suffix != ".npz":
+        if args.target.suffix not in (NPZ, ROBOT):
             raise TrajectoryError(f"--rate: {args.target} is a pickle, whose rate is always 200 Hz")
         sequences = [sequence.resampled(args.rate) for sequence in sequences]
+    if args.target.suffix == ROBOT:
+        if not 0 <= args.index < len(sequences):
+            raise TrajectoryError(f"--index {args.index}: {args.source} holds {len(sequences)}, from 0")
+        save_for_robot(args.target, sequences[args.index])
+        return f"{args.target}: number {args.index} of {len(sequences)} trajectories from {args.source}"
     save_trajectories(args.target, sequences)
     return f"{args.target}: {len(sequences)} trajectories from {args.source}"
 

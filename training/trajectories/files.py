@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from moe_controller.goals import BASE_LINK
+from moe_controller.trajectory import PoseTrajectory
+from moe_controller.trajectory_file import TrajectoryFileError, save_trajectory
+
 from .npz import read_npz, write_npz
 from .sequence import PoseSequence, TrajectoryError
 from .umi import read_umi, write_umi
 
 NPZ, PICKLES = ".npz", (".pkl", ".pickle")
+ROBOT = ".json"
+"""One trajectory for `/ee_trajectory`, as the cockpit saves and sends it."""
 
 
 def load_trajectories(path: str | Path) -> list[PoseSequence]:
@@ -42,6 +48,15 @@ def save_trajectories(path: str | Path, sequences: Sequence[PoseSequence]) -> No
         write(path, sequences)
     except OSError as error:
         raise TrajectoryError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def save_for_robot(path: Path, sequence: PoseSequence) -> None:
+    """Write one sequence as the robot's programs read it, in `base_link`. Raises TrajectoryError."""
+    trajectory = PoseTrajectory(sequence.times, sequence.positions, sequence.orientations)
+    try:
+        save_trajectory(path, trajectory, BASE_LINK)
+    except TrajectoryFileError as error:
+        raise TrajectoryError(str(error)) from None
 
 
 def _kind(path: Path) -> str:

@@ -53,6 +53,7 @@ setup(
             "recorder_node = moe_controller.recording.recorder_node:main",
             "reference_node = moe_controller.reference.reference_node:main",
             "scenario_node = moe_controller.scenario.scenario_node:main",
+            "send_trajectory_node = moe_controller.teleop.send_trajectory_node:main",
         ]
     },
 )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from moe_controller.trajectory_file import load_trajectory
 
 from training.trajectories import load_trajectories
 from training.trajectories.__main__ import main
@@ -34,6 +38,7 @@ def test_generates_converts_and_shows(tmp_path: Path, capsys: pytest.CaptureFixt
         (["convert", "{}/good.npz", "{}/a.txt"], "must end in"),
         (["convert", "{}/good.npz", "{}/a.pkl", "--rate", "50"], "always 200 Hz"),
         (["convert", "{}/good.npz", "{}/a.npz", "--rate", "0"], "rate 0 Hz"),
+        (["convert", "{}/good.npz", "{}/a.json", "--index", "1"], "holds 1, from 0"),
         (["generate", "random", "--out", "{}/a.npz", "--speed", "2", "1"], "linear speed limits"),
         (["generate", "random", "--out", "{}/a.npz", "--count", "0"], "count 0"),
         (["show", "{}/good.npz", "--plot", "{}/a.unknown"], "plot cannot be written"),
@@ -55,3 +60,19 @@ def test_long_lists_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["show", path]) == 0
     output = capsys.readouterr().out
     assert "random_19" in output and "random_20" not in output and "all 30" in output
+
+
+def test_a_umi_file_is_converted_for_the_robot_without_torch(tmp_path: Path) -> None:
+    pkl, json = tmp_path / "umi.pkl", tmp_path / "one.json"
+    assert main(["generate", "pushing", "--count", "3", "--duration", "2", "--out", str(pkl)]) == 0
+    arguments = ["convert", str(pkl), str(json), "--index", "2", "--rate", "50"]
+    code = f"import sys, training.trajectories.__main__ as m; assert m.main({arguments!r}) == 0; "
+    code += "assert not {'torch', 'jax', 'zarr'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    trajectory, frame = load_trajectory(json)
+    wanted = load_trajectories(pkl)[2].resampled(50.0)
+    assert frame == "base_link" and trajectory.turns
+    np.testing.assert_allclose(trajectory.times, wanted.times, atol=1e-9)
+    np.testing.assert_allclose(trajectory.positions, wanted.positions, atol=1e-9)
+    np.testing.assert_allclose(trajectory.orientations, wanted.orientations, atol=1e-9)

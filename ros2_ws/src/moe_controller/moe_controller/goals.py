@@ -97,6 +97,12 @@ def in_base_link(positions: Array, orientations: Array, base: BaseState) -> tupl
     return (positions - base.position) @ turn, orientations @ conjugate.T
 
 
+def in_odom(positions: Array, orientations: Array, base: BaseState) -> tuple[Array, Array]:
+    """Return positions (n, 3) and quaternions (n, 4) given in `base_link` in `odom`."""
+    turn = Rotation.from_quat(base.orientation)
+    return turn.apply(positions) + base.position, (turn * Rotation.from_quat(orientations)).as_quat()
+
+
 def finite_velocity(velocity: ArrayLike) -> Array:
     """Check a velocity command vx, vy, wz and return it, shape (3,). Raises GoalError if it is not finite."""
     command = np.asarray(velocity, dtype=np.float64)

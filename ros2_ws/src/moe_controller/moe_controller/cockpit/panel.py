@@ -34,7 +34,7 @@ _MOVES = (
     ("⟲ turn left", (0.0, 0.0, 1.0)),
     ("⟳ turn right", (0.0, 0.0, -1.0)),
 )
-_CAMERA = np.array([1.1, -1.1, 0.8])
+_CAMERA = np.array([1.35, -1.35, 0.8])
 """Where the camera is from what it looks at, m."""
 _NEAR = 0.3
 """m that the robot moves until the camera of new browsers follows."""
@@ -173,7 +173,7 @@ class Panel:
         """Let browsers that come, and those that reset their view, look at a place."""
         self._looked_at = place
         camera = self._server.initial_camera
-        camera.position, camera.look_at = place + _CAMERA, place + (0.15, 0.0, 0.2)
+        camera.position, camera.look_at = place + _CAMERA, place + (0.1, 0.0, 0.15)
 
     def show_target(self, position: Array, orientation: Array) -> None:
         """Put the gizmo on a target, in the scene's frame, unless somebody is moving it."""

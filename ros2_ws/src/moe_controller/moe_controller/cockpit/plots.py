@@ -47,6 +47,6 @@ class Plots:
                                             for index, label in enumerate(labels)))  # fmt: skip
         with self._tab:
             handle = self._gui.add_uplot(
-                data, lines, title=title, scales={"x": uplot.Scale(time=False, auto=True)}, aspect=1.8
+                data, lines, title=title, scales={"x": uplot.Scale(time=False, auto=True)}, aspect=2.3
             )
         self._shown[name] = labels, handle
