@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from cem_planner.closed_loop import ClosedLoop
 from cem_planner.costs import Weights
+from cem_planner.problem import PlanState, Problem
 from cem_planner.settings import PlannerSettings
 
 from benchmarks.cem import compare, episode, systems
@@ -52,6 +53,7 @@ def test_a_state_costs_what_a_rollout_that_holds_it_does() -> None:
     assert loop.stance is not None
     cost = episode.StateCost(settings).of(cycle, goal, loop.stance)
     weights = Weights(command_rate=0.0, terminal_ee=0.0).array()
-    problem = standing()
-    held = planner.backend.rollout(problem, np.tile(problem.state.position, (1, 4, 1)), weights)[0]
+    place, rate = loop.stance.coordinates(cycle.state)
+    problem = Problem(PlanState(place, rate), goal, place, np.zeros(12), loop.stance.feet)
+    held = planner.backend.rollout(problem, np.tile(place, (1, 4, 1)), weights)[0]
     assert abs(cost - held) < 0.05 * held
