@@ -80,6 +80,13 @@ def _scaled(columns: slice, factor: float) -> Motion:
     return motion
 
 
+def _noisy() -> Motion:
+    motion = _clip()
+    noise = np.random.default_rng(0).normal(0.0, 2.0, motion.qvel[:, 6:].shape)
+    motion.qvel[:, 6:] = differences(motion.qpos[:, 7:], motion.rate) + noise
+    return motion
+
+
 def _jump() -> Motion:
     motion = _clip()
     motion.qpos[25:, 0] += 0.3
@@ -89,7 +96,8 @@ def _jump() -> Motion:
 FLAWS: dict[str, Callable[[], Motion]] = {
     "root_velocity": lambda: _scaled(slice(0, 3), 0.8),
     "turn_rate": lambda: _scaled(slice(3, 6), -1.0),
-    "joint_velocity": lambda: _scaled(slice(6, 24), 0.4),
+    "joint_scale": lambda: _scaled(slice(6, 24), 0.6),
+    "joint_velocity": _noisy,
     "joint_excess": lambda: _joint("piper_joint5", lambda q: q + 1.3),
     "skating": _skating,
     "penetration": _sunk,

@@ -21,6 +21,7 @@ TITLES = {
     "root_velocity": "root velocity off, m/s",
     "turn_rate": "turn rate off, rad/s",
     "joint_velocity": "joint velocity off, part",
+    "joint_scale": "joint velocity scale off, part",
     "joint_excess": "beyond limits, rad",
     "skating": "foot skating, m/s",
     "penetration": "in the floor, m",
@@ -102,8 +103,8 @@ def _severity(check: ClipCheck, limits: Limits) -> float:
 
 
 def _overview(checks: Sequence[ClipCheck], limits: Limits, path: Path) -> None:
-    figure, axes = plt.subplots(3, 3, figsize=(11.0, 8.0))
-    figure.subplots_adjust(0.06, 0.07, 0.98, 0.91, 0.22, 0.4)
+    figure, axes = plt.subplots(2, 5, figsize=(15.0, 6.0))
+    figure.subplots_adjust(0.04, 0.08, 0.99, 0.88, 0.25, 0.35)
     for ax, (name, title) in zip(axes.flat, TITLES.items(), strict=True):
         values = [check.measures[name] for check in checks]
         limit = getattr(limits, name)
@@ -125,7 +126,7 @@ def _clip(check: ClipCheck, keys: Sequence[str], path: Path) -> None:
         heights.plot(check.times, shown[:, i], label=key, linewidth=0.9)
         down = check.heights[:, i] < CONTACT
         contacts.fill_between(check.times, i + 0.1, i + 0.9, where=down, step="mid")
-        speeds.plot(check.times, np.where(down, check.speeds[:, i], np.nan), linewidth=0.9)
+        speeds.plot(check.times, check.speeds[:, i], linewidth=0.9)
     heights.axhline(0.0, color="black", linewidth=0.6)
     heights.set_ylabel("clearance, m")
     heights.legend(fontsize=8, ncols=4)

@@ -25,15 +25,17 @@ class Limits:
     root_velocity: float = 0.1
     """m/s, rms difference from the positions' differences; a simulated trot has 0.02 at 50 Hz."""
     turn_rate: float = 0.3
-    """rad/s, the same for the root's turn; a simulated trot has 0.1."""
-    joint_velocity: float = 0.4
-    """The same for joints, as part of their rms speed + 1 rad/s; feet that land between frames make 0.27."""
+    """rad/s, the same for the root's turn; a simulated trot has 0.14."""
+    joint_velocity: float = 0.45
+    """The same for joints, as part of their rms speed + 1 rad/s; feet that land between frames make up to 0.36."""
+    joint_scale: float = 0.2
+    """Part by which joint velocities are too large or too small as a whole; landing feet make 0.11."""
     joint_excess: float = 0.02
     """rad beyond a joint's limits."""
     skating: float = 0.2
-    """m/s, mean horizontal speed of key parts on the floor; a simulated trot at 1 m/s has 0.11."""
-    penetration: float = 0.03
-    """m below the floor; soft contacts of a simulation let feet sink in by 0.02 where they land."""
+    """m/s, mean horizontal speed of key parts on the floor; a simulated trot at 1 m/s has 0.13."""
+    penetration: float = 0.04
+    """m below the floor; soft contacts of a simulation let feet sink in by 0.03 where they land."""
     floating: float = 0.5
     """Part of the time in which nothing touches the floor."""
     root_step: float = 6.0
@@ -56,7 +58,7 @@ class ClipCheck:
     heights: Array
     """Clearance of key parts, m, (T, K)."""
     speeds: Array
-    """Their horizontal speed, m/s, (T, K)."""
+    """Their horizontal speed while they stand on the floor, m/s, (T, K); nan elsewhere."""
     velocity_error: Array
     """Joint velocities against differences, rms over joints, rad/s, (T,)."""
 
@@ -108,6 +110,7 @@ def _check(clip: Motion, kinematics: RobotKinematics) -> ClipCheck:
         "root_velocity": _length(linear[inner]),
         "turn_rate": _length(turning[inner]),
         "joint_velocity": float((_rms(joint[inner], 0) / (_rms(moves[inner], 0) + 1.0)).max()),
+        "joint_scale": float(np.abs((_mean(moves * qvel[:, 6:]) + 1.0) / (_mean(moves**2) + 1.0) - 1.0).max()),
         "joint_excess": float(max(excess.max(), 0.0)),
         "skating": float(speeds[planted].mean()) if planted.any() else 0.0,
         "penetration": float(max(-lowest.min(), 0.0)) if has_floor else 0.0,
@@ -119,7 +122,12 @@ def _check(clip: Motion, kinematics: RobotKinematics) -> ClipCheck:
     times = np.arange(len(qpos)) / rate
     error = _rms(joint, 1)
     worst = kinematics.joints[int(np.argmax(excess))]
-    return ClipCheck(clip.names[0], len(qpos), measures, worst, times, heights, speeds, error)
+    standing = np.where(planted, speeds, np.nan)
+    return ClipCheck(clip.names[0], len(qpos), measures, worst, times, heights, standing, error)
+
+
+def _mean(values: Array) -> Array:
+    return values[1:-1].mean(axis=0)
 
 
 def _rms(values: Array, axis: int) -> Array:

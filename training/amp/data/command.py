@@ -46,6 +46,6 @@ def run_command(
 @contextmanager
 def progress(console: Console, title: str) -> Iterator[Callable[[float], None]]:
     """Show a bar; the block calls what it gets with the part that is done, 0 to 1."""
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda done: bar.update(task, completed=done)

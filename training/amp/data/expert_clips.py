@@ -68,17 +68,17 @@ class _HomeGoals:
         return np.tile(self._position, (*shape, 1)), np.tile(self._rotation, (*shape, 1, 1))
 
 
-class _SteeringGoals(_HomeGoals):
+class SteeringGoals(_HomeGoals):
     """Commands that turn the robots towards directions that change."""
 
     def __init__(self, count: int, period: float, steering: Steering, rng: np.random.Generator) -> None:
         super().__init__(np.zeros((count, 3)))
         self._period, self._steering, self._rng = period, steering, rng
-        self._direction, self._speed, self._left = np.zeros(count), np.zeros(count), np.zeros(count)
+        self.direction, self.speed, self._left = np.zeros(count), np.zeros(count), np.zeros(count)
 
     def reset(self, ids: Ids, base: BasePoses) -> None:
         """Draw targets about where the robots look."""
-        self._direction[ids] = _heading(base)[ids]
+        self.direction[ids] = _heading(base)[ids]
         self._draw(ids)
         self._drive(base)
 
@@ -92,13 +92,13 @@ class _SteeringGoals(_HomeGoals):
 
     def _draw(self, ids: Ids) -> None:
         s = self._steering
-        self._direction[ids] += self._rng.uniform(-s.turn, s.turn, ids.size)
-        self._speed[ids] = self._rng.uniform(*s.speed, ids.size)
+        self.direction[ids] += self._rng.uniform(-s.turn, s.turn, ids.size)
+        self.speed[ids] = self._rng.uniform(*s.speed, ids.size)
         self._left[ids] = self._rng.uniform(*s.interval, ids.size)
 
     def _drive(self, base: BasePoses) -> None:
-        error = (self._direction - _heading(base) + np.pi) % (2.0 * np.pi) - np.pi
-        self.command[:, 0] = self._speed * np.clip(np.cos(error), 0.0, None)
+        error = (self.direction - _heading(base) + np.pi) % (2.0 * np.pi) - np.pi
+        self.command[:, 0] = self.speed * np.clip(np.cos(error), 0.0, None)
         self.command[:, 2] = np.clip(self._steering.gain * error, -0.8, 0.8)
 
 
@@ -124,8 +124,8 @@ def command_clips(
         MotionError: the robot fell.
     """
     commands = np.array([[vx, 0.0, wz] for vx, wz in COMMANDS.values()])
-    env = _environment(policy, len(commands), warm_up + seconds, seed)
-    _use(env, _HomeGoals(commands))
+    env = environment(policy, len(commands), warm_up + seconds, seed)
+    use(env, _HomeGoals(commands))
     return _record(policy, env, list(COMMANDS), warm_up, seconds, tick)
 
 
@@ -139,13 +139,13 @@ def steering_clips(
     tick: Tick = lambda done: None,
 ) -> list[Motion]:
     """Return clips of the expert in the steering task, for thresholds that training must not see. As command_clips."""
-    env = _environment(policy, count, warm_up + seconds, seed)
+    env = environment(policy, count, warm_up + seconds, seed)
     rng = np.random.default_rng([seed, 1])
-    _use(env, _SteeringGoals(count, env.config.control_period, steering, rng))
+    use(env, SteeringGoals(count, env.config.control_period, steering, rng))
     return _record(policy, env, [f"steering_{i:02d}" for i in range(count)], warm_up, seconds, tick)
 
 
-def _environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2PiperEnv:
+def environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2PiperEnv:
     config = EnvConfig(
         num_envs=count,
         modes={"walk": Mode(1.0)},
@@ -156,7 +156,7 @@ def _environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2Pi
     return Go2PiperEnv(with_layout(config, policy))
 
 
-def _use(env: Go2PiperEnv, goals: _HomeGoals) -> None:
+def use(env: Go2PiperEnv, goals: _HomeGoals) -> None:
     env.goals = goals
     env.reseed(env.config.seed, 0)  # begins anew, so that the first observation shows these goals
     env.episode_length_buf[:] = 0
