@@ -165,12 +165,11 @@ def restore(state: TrainState, saved: Saved, path: Path, whole: bool) -> None:
             raise CheckpointError(f"{path} lacks {key}: {hint}")
         if found.shape != value.shape and not key.startswith("replay."):
             raise CheckpointError(f"{path}: {key} has shape {found.shape}, this configuration needs {value.shape}")
-    flat = {tuple(k.split(".")): v for k, v in _learner_tensors(state.learner).items()}
+    flat = _flat(state.learner)
     for key in flat:
-        name = ".".join(key)
-        if name in wanted:
-            flat[key] = saved.tensors[name]
-    state.learner = serialization.from_state_dict(state.learner, _listed(flat))
+        if key in wanted:
+            flat[key] = saved.tensors[key]
+    state.learner = serialization.from_state_dict(state.learner, traverse_util.unflatten_dict(flat, sep="."))
     names = ("obs_norm", "disc_norm", *(("critic_norm", "replay") if whole else ()))
     try:
         for name in names:
@@ -195,13 +194,12 @@ def _tensors(state: TrainState) -> dict[str, NDArray]:
 
 
 def _learner_tensors(learner: LearnerState) -> dict[str, NDArray]:
-    nested = serialization.to_state_dict(learner)
-    flat: Mapping[str, Any] = traverse_util.flatten_dict(nested, sep=".", keep_empty_nodes=False)
-    return {key: np.asarray(value) for key, value in flat.items()}
+    return {key: np.asarray(value) for key, value in _flat(learner).items() if value is not traverse_util.empty_node}
 
 
-def _listed(flat: Mapping[tuple[str, ...], NDArray]) -> Any:
-    return traverse_util.unflatten_dict(dict(flat))
+def _flat(learner: LearnerState) -> dict[str, Any]:
+    """Return all arrays by their path; parts of optimisers without numbers stay as marks."""
+    return dict(traverse_util.flatten_dict(serialization.to_state_dict(learner), sep=".", keep_empty_nodes=True))
 
 
 def _part(tensors: Mapping[str, NDArray], name: str) -> dict[str, NDArray]:
