@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -37,7 +38,7 @@ class RunLog:
         return _path(folder, _newest_number(folder))
 
     def write(self, row: dict[str, float]) -> None:
-        """Append one row; it has an `iteration`."""
+        """Append one row; it has an `iteration`. What is not a number was not measured this time and stays empty."""
         if not set(row) <= set(self._columns):
             if self._columns:
                 self._number += 1
@@ -45,8 +46,9 @@ class RunLog:
             with self.path.open("w", newline="") as file:
                 csv.writer(file).writerow(self._columns)
         with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self._columns).writerow({key: f"{value:.6g}" for key, value in row.items()})
-        for key, value in row.items():
+            known = {key: value for key, value in row.items() if not math.isnan(value)}
+            csv.DictWriter(file, self._columns).writerow({key: f"{value:.6g}" for key, value in known.items()})
+        for key, value in known.items():
             self._writer.add_scalar(key, value, int(row["iteration"]))
 
     def close(self) -> None:

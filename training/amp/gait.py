@@ -66,5 +66,6 @@ def gait_of(states: NDArray[np.float32], spec: DiscObsSpec, period: float) -> Ga
 
 def spectrum_distance(ours: Gait, theirs: Gait) -> float:
     """Return how far two normalised spectra are apart: 0 for the same, 1 for none in common."""
-    a, b = (gait.spectrum / gait.spectrum.sum() for gait in (ours, theirs))
+    a = np.interp(theirs.frequencies, ours.frequencies, ours.spectrum)
+    a, b = a / a.sum(), theirs.spectrum / theirs.spectrum.sum()
     return float(0.5 * np.abs(a - b).sum())

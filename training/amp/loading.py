@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .robot import RobotConfig, robot_config
 from .state import Saved, TrainState, new_state, read_checkpoint, restore
-from .update import Learner
+from .update import Learner, make_learner
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def load_run(path: Path) -> LoadedRun:
     """Load policy and discriminator. Raises CheckpointError or ConfigError, one line."""
     saved = read_checkpoint(path)
     robot = robot_config(saved.config.env_id)
-    learner = Learner(saved.config.learner, saved.sizes.actions)
+    learner = make_learner(saved.config.learner, saved.sizes.actions)
     state = new_state(saved.config, learner, saved.sizes, saved.seed)
     restore(state, saved, path, whole=False)
     return LoadedRun(saved, robot, learner, state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import signal
 import time
 from pathlib import Path
@@ -37,9 +38,10 @@ from .state import (
     save_state,
 )
 from .stepper import make_stepper
-from .update import Batch, Learner, Metrics, Moving
+from .update import Batch, Metrics, Moving, make_learner
 
 NAN_DUMP = "nan_dump.npz"
+EVALUATED = tuple(f"eval/{field.name}" for field in dataclasses.fields(Score))
 HINT = "look at the dump, run with --debug_nans, and lower schedule.learning_rate"
 
 
@@ -77,7 +79,7 @@ class AmpTrainer:
             build_disc_obs_spec(robot).size,
             self.env.num_actions,
         )
-        self.learner = Learner(config.learner, self.env.num_actions)
+        self.learner = make_learner(config.learner, self.env.num_actions)
         self.state: TrainState = new_state(config, self.learner, self.sizes, seed)
         self._stop_asked = False
         self._score: Score | None = None
@@ -161,9 +163,8 @@ class AmpTrainer:
         row["rollout_share"] = (simulated - started) / (ended - started)
         if not all(np.isfinite(value) for value in row.values()):
             raise self._diverged("the update", batch)
-        if progress.iteration % config.evaluate_interval == 0 and progress.iteration < config.iterations:
-            row |= self._evaluate()
-        return row
+        due = progress.iteration % config.evaluate_interval == 0 and progress.iteration < config.iterations
+        return row | (self._evaluate() if due else dict.fromkeys(EVALUATED, math.nan))
 
     def _rollout(self, key: jax.Array) -> tuple[dict[str, NDArray], float]:
         """Let the policy act with noise; return what happened, (T, N, ...), and falls per 100 episodes of 10 s."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -99,6 +100,12 @@ class Metrics(NamedTuple):
     disc: DiscriminatorMetrics
     task_reward: JaxArray
     style_reward: JaxArray
+
+
+@functools.lru_cache(maxsize=8)
+def make_learner(settings: LearnerSettings, actions: int) -> Learner:
+    """Return the learner of these settings; the same one for the same settings, so that nothing is compiled twice."""
+    return Learner(settings, actions)
 
 
 class Learner:
