@@ -25,6 +25,7 @@ from .controller import CONTROL_PERIOD, CemController, CemOutput, ControlFault, 
 from .costs import Weights
 from .factory import Rollouts, default_directory, make_kinematics, make_planners
 from .messages import ghost_markers, plan_message
+from .network import PlanNetwork
 from .plan import PlanFault
 from .planning import InlinePlanning, Planning, ThreadPlanning
 from .preview import Preview
@@ -52,6 +53,7 @@ class CemPlannerNode(ControlNode):
             self._declare(f"rollouts.{item.name}", item.default, "of the mujoco backend around the reduced plan")
         self._declare("model", "", "policy file (ONNX) for hybrid; empty for the shipped one")
         self._declare("providers", ["CPUExecutionProvider"], "execution providers of onnxruntime, preferred first")
+        self._declare("network", "", "file of a network that proposes plans; empty for none")
         self._declare("precompiled_dir", "", "folder of compiled functions; empty for the user's cache")
         self._declare("recompile", False, "compile anew, whatever is stored")
         self._declare("planning_thread", True, "plan beside the control loop; in lockstep always inside of it")
@@ -73,6 +75,8 @@ class CemPlannerNode(ControlNode):
         if mode not in MODES:
             raise SettingsError(f"mode '{mode}' is unknown: choose one of {', '.join(MODES)}")
         weights = self._settings(Weights, "weights")
+        network = str(self._value("network"))
+        proposing = PlanNetwork(network, settings) if network else None
         policy = self._load_policy() if mode == "hybrid" else None
         period = CONTROL_PERIOD if policy is None else policy.control_period
         threaded = bool(self._value("planning_thread")) and not self.lockstep
@@ -98,7 +102,7 @@ class CemPlannerNode(ControlNode):
                                       f"{1.0 / period:g} Hz, and no more plans than that")  # fmt: skip
         self._release_core()
         kind = ThreadPlanning if threaded else InlinePlanning
-        self._planning = kind(planners, deadline, make_kinematics(settings, weights))
+        self._planning = kind(planners, deadline, make_kinematics(settings, weights), proposing)
         self._preview, self._plan_settings, self._output, self._warned = Preview(), settings, None, False
         self._delay, self._model_name = params.prediction_delay, f"{mode} {self._value('backend')}"
         return CemController(self._planning, settings, policy, params)

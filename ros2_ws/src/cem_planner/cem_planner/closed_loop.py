@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from robot_bridge.types import RobotState
 
-from .backends import Backend
+from .backends import Backend, Knots
 from .coordinates import NUM_COORDINATES
 from .costs import FALL_HEIGHT, FALL_UP, Weights
 from .executor import Execution, Executor, ExecutorSettings
 from .guide import Guide
 from .handover import Smoother
 from .lag import LagParameters
+from .network import PlanNetwork
 from .observer import ObserverState, observe
 from .plan import Plan
 from .planner import Planner
@@ -110,6 +111,7 @@ class ClosedLoop:
         options: LoopOptions | None = None,
         executor: ExecutorSettings | None = None,
         lag: LagParameters | None = None,
+        network: PlanNetwork | None = None,
     ) -> None:
         self.settings, self.options = settings, options or LoopOptions()
         self.plant = StandingPlant(world)
@@ -117,7 +119,7 @@ class ClosedLoop:
         self.executor = Executor(executor)
         self._smoother = Smoother()
         self.lag = lag or LagParameters()
-        self._guide = Guide(settings, weights)
+        self._guide, self._network = Guide(settings, weights), network
         self.stance: Stance | None = None
 
     def run(self, goal: Goal, duration: float = 4.0, push: Push | None = None) -> Episode:
@@ -184,10 +186,12 @@ class ClosedLoop:
         stamp = state.stamp + self.options.latency
         predicted = predict(measured, state.stamp, stamp, self._history, self.lag, offset)
         problem = Problem(predicted, goal, self.executor.command, offset, stance.feet)
-        priors = []
+        priors: list[Knots] = []
         if self.options.use_prior:
             problem, prior = self._guide.prepare(problem)
             priors.append(prior)
+        if self._network is not None:
+            priors.append(self._network.knots(problem))
         plan = self.planner.plan(problem, stamp, priors=priors)
         self._plan_seconds.append(time.process_time() - begin)
         self._samples.append(plan.samples_used)

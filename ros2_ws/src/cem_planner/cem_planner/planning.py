@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .backends import Backend, Knots
 from .costs import Weights
 from .guide import Guide
+from .network import PlanNetwork
 from .plan import Plan
 from .problem import Problem
 from .settings import PlannerSettings
@@ -116,10 +117,11 @@ class _Workshop:
         planners: Mapping[str, MakesPlans],
         deadline: float | None,
         kinematics: Mapping[str, Guide],
+        network: PlanNetwork | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._planners, self._kinematics = dict(planners), dict(kinematics)
-        self._deadline = deadline
+        self._deadline, self._network = deadline, network
         self._clock = clock
         self._run = 0
         self.statistics = PlanStatistics(self._planners[BODY].settings.frequency)
@@ -138,6 +140,8 @@ class _Workshop:
             if kinematics is not None and job.problem.fault() is None:
                 problem, prior = kinematics.prepare(problem)
                 priors = (prior, *priors)
+            if self._network is not None and job.kind == BODY and problem.fault() is None:
+                priors = (*priors, self._network.knots(problem))
             spent = self._clock() - begin
             left = None if self._deadline is None else self._deadline - spent
             return Made(planner.plan(problem, job.stamp, left, priors, job.nn_seconds + spent), job)
@@ -167,6 +171,7 @@ class InlinePlanning:
         planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
         kinematics: Mapping[str, Guide] | None = None,
+        network: PlanNetwork | None = None,
     ) -> None:
         """Take the planners.
 
@@ -174,8 +179,9 @@ class InlinePlanning:
             planners: for BODY and ARM.
             deadline: s for one plan; None takes all samples, whatever the time: deterministic.
             kinematics: guides by inverse kinematics, for BODY and ARM; None plans without.
+            network: that proposes plans of the body; None plans without.
         """
-        self._workshop = _Workshop(planners, deadline, kinematics or {})
+        self._workshop = _Workshop(planners, deadline, kinematics or {}, network)
         self._newest: Made | None = None
 
     @property
@@ -216,9 +222,10 @@ class ThreadPlanning:
         planners: Mapping[str, MakesPlans],
         deadline: float | None = None,
         kinematics: Mapping[str, Guide] | None = None,
+        network: PlanNetwork | None = None,
     ) -> None:
         """Start the thread; arguments as those of `InlinePlanning`."""
-        self._workshop = _Workshop(planners, deadline, kinematics or {})
+        self._workshop = _Workshop(planners, deadline, kinematics or {}, network)
         self._change = threading.Condition()
         self._job: Job | None = None
         self._newest: Made | None = None

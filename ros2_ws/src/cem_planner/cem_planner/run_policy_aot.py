@@ -24,6 +24,7 @@ from sim_bridge.gl import RenderError, has_display
 from .backends import BackendError
 from .controller import CONTROL_PERIOD, CemController, ControlFault
 from .factory import BACKENDS, default_directory, make_kinematics, make_planners
+from .network import NetworkError, PlanNetwork
 from .plan import PlanFault
 from .planning import BODY, InlinePlanning
 from .settings import PlannerSettings, SettingsError
@@ -57,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--iterations", type=int, default=d.iterations, help="of a plan (%(default)s)")
     p.add_argument("--recompile", action="store_true", help="compile anew, whatever is stored")
     p.add_argument("--backend", default="reduced", choices=BACKENDS, help="what rolls samples out (%(default)s)")
+    p.add_argument(
+        "--network", default="", help="file of a network that proposes plans (training.planner); none without"
+    )
     p.add_argument("--duration", type=float, default=20.0, help="s of simulated time (%(default)s)")
     p.add_argument("--headless", action="store_true", help="no window")
     p.add_argument("--seed", type=int, default=d.seed, help="of the goals and of the noise (%(default)s)")
@@ -72,13 +76,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = _settings(given)
         _check(given)
         policy = _policy(given.model_path)
+        network = PlanNetwork(given.network, settings) if given.network else None
         planners = make_planners(
             settings, given.backend, directory=given.precompiled_dir or default_directory(),
             recompile=given.recompile, log=print,
         )  # fmt: skip
-    except (UsageError, SettingsError, BackendError, PlanFault, PolicyError, PolicyFault, ContractError) as error:
+    except (
+        UsageError,
+        SettingsError,
+        NetworkError,
+        BackendError,
+        PlanFault,
+        PolicyError,
+        PolicyFault,
+        ContractError,
+    ) as error:
         return _refuse(str(error))
-    planning = InlinePlanning(planners, DEADLINE_SHARE * settings.period, make_kinematics(settings))
+    planning = InlinePlanning(planners, DEADLINE_SHARE * settings.period, make_kinematics(settings), network)
     core = CemController(planning, settings, policy)
     backend = planners[BODY].backend
     ready = time.perf_counter() - begin

@@ -21,6 +21,7 @@ from .backends import Backend, BackendError
 from .closed_loop import ClosedLoop, Episode, LoopOptions
 from .factory import default_directory, make_backend
 from .goal_sampler import GoalSampler
+from .network import NetworkError, PlanNetwork
 from .problem import Goal
 from .settings import PlannerSettings, SettingsError
 from .standing_plant import Push, World
@@ -64,10 +65,15 @@ def trials(seed: int = 0, full: bool = False) -> list[Trial]:
 
 
 def run(
-    trial: Trial, settings: PlannerSettings, backend: Backend, options: LoopOptions, progress: Progress
+    trial: Trial,
+    settings: PlannerSettings,
+    backend: Backend,
+    options: LoopOptions,
+    progress: Progress,
+    network: PlanNetwork | None = None,
 ) -> list[Episode]:
     """Run all goals of a trial."""
-    loop = ClosedLoop(settings, backend, world=trial.world, options=options)
+    loop = ClosedLoop(settings, backend, world=trial.world, options=options, network=network)
     return [
         loop.run(goal, trial.duration, trial.push)
         for goal in progress.track(trial.goals, description=trial.name, total=len(trial.goals))
@@ -90,19 +96,27 @@ def summary(trial: Trial, episodes: Sequence[Episode]) -> dict[str, float | int 
         "largest_tilt_deg": float(np.degrees(max(episode.largest_tilt for episode in episodes))),
         "slip_max_mm": 1e3 * max(episode.slip for episode in episodes),
         "peak_max_mm": 1e3 * max(episode.peak_error for episode in episodes),
+        "first_second_mm": float(np.mean([_early(episode) for episode in episodes])),
         "recovery_max_s": max(episode.recovery for episode in episodes),
         "plan_cpu_ms": float(np.median([episode.plan_cpu_ms for episode in episodes])),
     }
 
 
+def _early(episode: Episode) -> float:
+    """Return the mean position error of the first second, mm."""
+    errors, times = np.array(episode.errors), np.array(episode.times)
+    return 1e3 * float(errors[times <= 1.0].mean())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the trials; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cem_planner.closed_loop", description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="all goals (an hour on a busy core), not a few of each")
+    parser.add_argument("--full", action="store_true", help="all goals, not a few of each; some minutes of a core")
     parser.add_argument("--seed", type=int, default=0, help="of the goals")
     parser.add_argument("--iterations", type=int, default=1, help="of each plan")
     parser.add_argument("--latency", type=float, default=0.005, help="of a plan, s of simulated time")
     parser.add_argument("--no-prior", action="store_true", help="without inverse kinematics as a candidate")
+    parser.add_argument("--network", default="", help="file of a network that proposes plans (training.planner)")
     parser.add_argument("--no-observer", action="store_true", help="without the estimate of offsets")
     parser.add_argument("--only", default="", help="trials whose name contains this")
     parser.add_argument("--out", type=Path, default=None, help="folder for closed_loop.json")
@@ -111,7 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = replace(PlannerSettings(), iterations=given.iterations)
         backend = make_backend("reduced", settings, default_directory(), False, lambda line: None)
-    except (BackendError, SettingsError) as error:
+        network = PlanNetwork(given.network, settings) if given.network else None
+    except (BackendError, SettingsError, NetworkError) as error:
         console.print(f"closed loop: {error}", style="red", markup=False)
         return 2
     options = LoopOptions(given.latency, observe=not given.no_observer, use_prior=not given.no_prior)
@@ -122,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows, details = [], {}
     with Progress(console=console, disable=not console.is_terminal) as progress:
         for trial in chosen:
-            episodes = run(trial, settings, backend, options, progress)
+            episodes = run(trial, settings, backend, options, progress, network)
             row = summary(trial, episodes)
             rows.append(row)
             details[trial.name] = [asdict(episode) for episode in episodes]

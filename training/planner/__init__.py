@@ -1,0 +1,1 @@
+"""A network that proposes the planner's knots, trained on the planner's own plans."""
