@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from tests.training.amp.motion_files import skeleton_xml, write_amass, write_loco_mujoco
 from training.amp import retarget_expert_dataset, robot
+from training.amp.data import check_report
 from training.amp.data.gait_clips import gait_clip
 from training.amp.data.inverse import follow_points
 from training.amp.data.kinematics import RobotKinematics
@@ -298,8 +299,9 @@ def test_clips_without_what_a_mapping_wants(tmp_path: Path) -> None:
 
 
 def test_the_command_joins_a_folder_into_one_motion_and_checks_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(check_report, "DRAWN", 0)  # pictures take a second each
     folder = tmp_path / "clips"
     folder.mkdir()
     clips = [gait_clip(vx, 0.0, 0.6, f"trot_{vx}") for vx in (0.3, 0.6)]
