@@ -146,6 +146,7 @@ def steering_clips(
 
 
 def environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2PiperEnv:
+    """Return nominal robots in the layout that a policy reads, whose episodes outlast `seconds`."""
     config = EnvConfig(
         num_envs=count,
         modes={"walk": Mode(1.0)},
@@ -157,6 +158,7 @@ def environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2Pip
 
 
 def use(env: Go2PiperEnv, goals: _HomeGoals) -> None:
+    """Put goals into an environment and begin it anew."""
     env.goals = goals
     env.reseed(env.config.seed, 0)  # begins anew, so that the first observation shows these goals
     env.episode_length_buf[:] = 0
