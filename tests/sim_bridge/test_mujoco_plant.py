@@ -17,7 +17,7 @@ from robot_bridge.gate_params import GateParams
 from robot_bridge.modes import Mode, Request
 from robot_bridge.plant import PlantError, SteppedPlant
 from robot_bridge.types import JointTargets, RobotState
-from sim_bridge.mujoco_plant import MujocoOptions, MujocoPlant
+from sim_bridge.mujoco_plant import PUSH_SPEED, MujocoOptions, MujocoPlant
 
 STAND = joint_array("stand")
 KP, KD = joint_array("kp"), joint_array("kd")
@@ -167,6 +167,19 @@ def test_commands_take_effect_after_the_delay(delay: float, steps: int) -> None:
         assert plant.read().effort[0] != 3.0  # type: ignore[union-attr]
     plant.step()
     assert plant.read().effort[0] == 3.0  # type: ignore[union-attr]
+
+
+def test_a_push_that_somebody_asks_for_kicks_the_base_once() -> None:
+    plant = world().plant
+    before = np.array(plant.data.qvel)
+    told = plant.push()
+    kick = plant.data.qvel - before
+    assert np.linalg.norm(kick[plant.robot.base_qvel :][:2]) == pytest.approx(PUSH_SPEED)
+    assert np.count_nonzero(kick) == 2 and f"{kick[plant.robot.base_qvel]:.2f}" in told
+    plant.step()
+    state = plant.read()
+    assert state is not None and state.base is not None
+    assert np.linalg.norm(state.base.linear_velocity) > 0.1
 
 
 def test_pushes_come_at_their_interval() -> None:
