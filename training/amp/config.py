@@ -30,6 +30,8 @@ class Schedule:
     std_cap_from: float = 1.2
     std_cap_until: float = 3.0
     """Between the two the cap falls geometrically."""
+    late_style: float = 1.5
+    """Factor on the discriminator's weight at `std_cap_until`, from 1 at `std_cap_from`: first the task is learnt."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.std_cap[1] <= self.std_cap[0]:
@@ -42,6 +44,11 @@ class Schedule:
         part = (millions - self.std_cap_from) / (self.std_cap_until - self.std_cap_from)
         first, last = self.std_cap
         return first * (last / first) ** min(max(part, 0.0), 1.0)
+
+    def style_factor(self, millions: float) -> float:
+        """Return the factor on the discriminator's weight after so many steps."""
+        part = (millions - self.std_cap_from) / (self.std_cap_until - self.std_cap_from)
+        return 1.0 + (self.late_style - 1.0) * min(max(part, 0.0), 1.0)
 
     def entropy_weight(self, millions: float) -> float:
         """Return the weight of the entropy after so many steps."""

@@ -203,7 +203,7 @@ class AmpTrainer:
             jnp.float32(config.schedule.entropy_weight(millions)),
             jnp.float32(np.log(config.schedule.cap(millions))),
             jnp.float32(config.task_weight),
-            jnp.float32(config.disc_weight),
+            jnp.float32(config.disc_weight * config.schedule.style_factor(millions)),
         )
         state.learner, metrics = self.learner.update(
             state.learner, Batch(**batch), self._expert, old[rows], key, moving, self._norms

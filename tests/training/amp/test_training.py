@@ -251,6 +251,7 @@ def test_schedule_lets_the_noise_fall_and_the_learning_rate_follow_the_divergenc
     schedule = Schedule()
     assert [schedule.cap(m) for m in (0.0, 1.2, 3.0, 9.0)] == pytest.approx([0.55, 0.55, 0.1, 0.1])
     assert 0.1 < schedule.cap(2.0) < schedule.cap(1.5) < 0.55
+    assert [schedule.style_factor(m) for m in (0.0, 2.1, 9.0)] == pytest.approx([1.0, 1.25, 1.5])
     assert schedule.entropy_weight(0.0) == 0.003 and schedule.entropy_weight(4.0) == 0.0
     assert schedule.next_rate(1e-4, 0.05) < 1e-4 < schedule.next_rate(1e-4, 0.001)
     assert schedule.next_rate(2e-5, 1.0) == 2e-5 and schedule.next_rate(5e-4, 0.0) == 5e-4
