@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cem_planner.executor import GravityModel
 from cem_planner.lag import LagParameters
-from cem_planner.prior import PolicyPrior, coordinates_of, trunk_over_feet
+from cem_planner.prior import PLANS_PER_QUESTION, PolicyPrior, coordinates_of, trunk_over_feet
 from cem_planner.problem import Goal, PlanState, Problem
 from cem_planner.settings import PlannerSettings
 from cem_planner.stance import Stance, legs_for, trunk_rotation
@@ -71,12 +71,15 @@ def test_rolled_out_with_one_question_for_each_plan(stance: Stance) -> None:
     scale = np.array(asked.policy.contract.action_scale)[ARM_SLICE]
     for turn in range(3):  # the policy changes its mind in what it imagines
         asked.policy.action[ARM_SLICE] = 0.2 + 0.1 * turn
-        knots = asked()
-        assert asked.imagined == 1
+        counts = []
+        for _ in range(PLANS_PER_QUESTION):
+            knots = asked()
+            counts.append(asked.imagined)
+        assert counts == [0, 1]
     shares = (knots[:, 8] - STAND[ARM_SLICE][2]) / scale[2]
-    # knots of a sixth of a second, seen 0.06 s later
+    # knots of a sixth of a second, seen 0.12 s later
     times = np.linspace(0.0, 0.5, 4)
-    np.testing.assert_allclose(shares, np.interp(times + 0.06, times, [0.1, 0.2, 0.3, 0.4]), atol=1e-6)
+    np.testing.assert_allclose(shares, np.interp(times + 0.12, times, [0.1, 0.2, 0.3, 0.4]), atol=1e-6)
     asked()
     assert asked.imagined == 0, "a new one begins with what the policy says now"
 
@@ -86,7 +89,8 @@ def test_the_policy_sees_where_its_own_way_leads(stance: Stance) -> None:
     asked.policy.action[ARM_SLICE] = 0.3
     asked()
     present = asked.policy.seen[-1]
-    asked()
+    for _ in range(PLANS_PER_QUESTION):
+        asked()
     then = asked.policy.seen[-1]
     assert asked.imagined == 1
     terms = {term.name: term for term in asked.policy.contract.observation}
@@ -104,13 +108,13 @@ def test_the_policy_sees_where_its_own_way_leads(stance: Stance) -> None:
 
 def test_nothing_imagined_reaches_the_next_step(stance: Stance) -> None:
     one, other = Asked(stance), Asked(None)
-    for turn in range(9):
+    for turn in range(14):
         for asked in (one, other):
             asked.policy.action[:] = 0.05 * turn
             asked()
     steps = [seen for seen in one.policy.seen if any(np.array_equal(seen, real) for real in other.policy.seen)]
-    assert len(other.policy.seen) == 9 and len(steps) == 9
-    assert len(one.policy.seen) == 9 + 6
+    assert len(other.policy.seen) == 14 and len(steps) == 14
+    assert len(one.policy.seen) == 14 + 6
 
 
 def test_held_where_only_the_arm_is_planned_or_there_is_one_knot(stance: Stance) -> None:
@@ -122,7 +126,7 @@ def test_held_where_only_the_arm_is_planned_or_there_is_one_knot(stance: Stance)
 
 def test_new_feet_begin_anew(stance: Stance) -> None:
     asked = Asked(stance)
-    for _ in range(4):
+    for _ in range(3 * PLANS_PER_QUESTION + 1):
         asked()
     asked.stance = Stance.from_state(loaded())
     asked.policy.action[ARM_SLICE] = 0.2

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, joint_array
 from moe_controller.controller import MoeController
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from . import leg_kinematics, splines
 from .coordinates import ARM_SLICE_12, NUM_COORDINATES, TRUNK_ROTATION_SLICE
@@ -20,6 +20,7 @@ from .stance import NOMINAL_TRUNK, Stance, legs_for, trunk_rotation
 Array = NDArray[np.float64]
 
 _KP = joint_array("kp")
+PLANS_PER_QUESTION = 2
 _MOMENT = 1e-5
 """s, for the rates of leg joints over planted feet."""
 
@@ -64,9 +65,9 @@ def coordinates_of(targets: Array, effort: Array, stance: Stance | None) -> Arra
 class PolicyPrior:
     """Rolls the policy out over the horizon, in the reduced model: from knot to knot, asked once at each.
 
-    One question costs a third of a plan, so that each plan asks one: a rollout over K knots takes K - 1 plans, and is
-    offered, shifted in time, until the next one is there. Before the first, and while the base walks, the policy's
-    present targets are held.
+    One question costs half a plan, so that every second plan asks one: a rollout over K knots takes 2 (K - 1) plans,
+    and is offered, shifted in time, until the next one is there. Before the first, and while the base walks, the
+    policy's present targets are held.
     """
 
     def __init__(self, policy: MoeController, settings: PlannerSettings, lag: LagParameters) -> None:
@@ -97,22 +98,27 @@ class PolicyPrior:
         Raises:
             PolicyFault: the policy gave nothing usable.
         """
-        held = coordinates_of(targets, effort, stance)
         if stance is None or stance is not self._stance or len(self._times) == 1:
             self.reset()
             self._stance = stance
-        if stance is None or len(self._times) == 1:
-            return np.tile(held, (len(self._times), 1))
-        if self._way is None:
-            self._way = _Way(now, problem.state, targets, [held])
-        else:
-            self._ask(self._way, problem.offset, effort, stance)
-        if len(self._way.knots) == len(self._times):
-            self._done, self._way = (self._way.stamp, np.array(self._way.knots)), None
+        if stance is not None and len(self._times) > 1:
+            self._go_on(now, problem, targets, effort, stance)
         if self._done is None or not 0.0 <= now - self._done[0] <= self._horizon:
-            return np.tile(held, (len(self._times), 1))
+            return np.tile(coordinates_of(targets, effort, stance), (len(self._times), 1))
         stamp, knots = self._done
         return splines.shift(knots, now - stamp, self._horizon, self._kind)
+
+    def _go_on(self, now: float, problem: Problem, targets: Array, effort: Array, stance: Stance) -> None:
+        """Begin a rollout, or take it one knot further."""
+        way = self._way
+        if way is None or now < way.stamp:
+            self._way = _Way(now, problem.state, targets, [coordinates_of(targets, effort, stance)])
+            return
+        way.plans += 1
+        if way.plans % PLANS_PER_QUESTION == 0:
+            self._ask(way, problem.offset, effort, stance)
+        if len(way.knots) == len(self._times):
+            self._done, self._way = (way.stamp, np.array(way.knots)), None
 
     def _ask(self, way: _Way, offset: Array, effort: Array, stance: Stance) -> None:
         """Go on to the next knot, and ask the policy there."""
@@ -122,8 +128,10 @@ class PolicyPrior:
         position, velocity = step.apply(way.state.position, way.state.velocity, target)
         (legs, moved), _ = legs_for(np.stack([position, position + _MOMENT * velocity]), stance.feet)
         way.state = PlanState(position, velocity)
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, trunk_rotation(position).ravel())
         way.targets = self._policy.imagine(
-            Rotation.from_matrix(trunk_rotation(position)).as_quat(),
+            quaternion[[1, 2, 3, 0]],
             velocity[TRUNK_ROTATION_SLICE],  # rates of roll, pitch and yaw, as good as that for small angles
             np.concatenate([legs, position[ARM_SLICE_12]]),
             np.concatenate([(moved - legs) / _MOMENT, velocity[ARM_SLICE_12]]),
@@ -142,3 +150,5 @@ class _Way:
     targets: Array
     """Of the policy there, rad, shape (18,)."""
     knots: list[Array]
+    plans: int = 0
+    """Since it began."""
