@@ -166,7 +166,12 @@ def table(found: dict[str, list[dict[str, float]]], samples: dict[str, int]) -> 
     for ours in OURS:
         for judo in JUDO:
             if ours in costs and judo in costs:
-                yield f"  {ours} against {judo}: {verdict(costs[ours], costs[judo])}"
+                more = costs[judo] - costs[ours]
+                low, high = interval(more)
+                yield (
+                    f"  {ours} against {judo}: {verdict(costs[ours], costs[judo])}; on the same goals judo's is higher "
+                    f"by {more.mean():.3f} [{low:.3f}, {high:.3f}]"
+                )
 
 
 def verdict(ours: np.ndarray, judo: np.ndarray) -> str:
