@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
 if TYPE_CHECKING:
@@ -27,13 +26,20 @@ class Calls:
     """Clients of the gate's services and of the simulation's push.
 
     Args:
-        node: owner; nothing else of it needs an executor.
+        node: owner.
         tell: shows a line to people.
+        spin: takes an answer that has come, if there is one.
         clock: s, monotonic.
     """
 
-    def __init__(self, node: Node, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell, self._clock = tell, clock
+    def __init__(
+        self,
+        node: Node,
+        tell: Callable[[str], None],
+        spin: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tell, self._spin, self._clock = tell, spin, clock
         self._clients: dict[str, Client] = {
             name: node.create_client(Trigger, f"safety/{name}") for name in (*SERVICES, STOP)
         }
@@ -44,8 +50,6 @@ class Calls:
         self._stops: list[Any] = []
         """Futures of the stop that is not answered yet."""
         self._stop_asked = self._stop_sent = -float("inf")
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(node)
 
     @property
     def stopping(self) -> bool:
@@ -87,7 +91,7 @@ class Calls:
         """Take answers and tell them; repeat a stop that has none."""
         if not self._waiting and not self._stops:
             return
-        self._executor.spin_once(timeout_sec=0.0)
+        self._spin()
         with self._lock:
             self._look_at_stops()
         for name, (future, since) in list(self._waiting.items()):
@@ -117,7 +121,3 @@ class Calls:
 
     def _tell_answer(self, name: str, answer: Trigger.Response) -> None:
         self._tell(f"{name}: {'ok' if answer.success else 'refused'}, {answer.message}")
-
-    def close(self) -> None:
-        """Let go of the executor."""
-        self._executor.shutdown()

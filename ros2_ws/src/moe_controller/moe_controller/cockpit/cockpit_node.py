@@ -14,6 +14,7 @@ from geometry_msgs.msg import PoseStamped, Twist
 from go2_piper_description.joints import GRIPPER
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
@@ -56,7 +57,9 @@ class CockpitNode(Node):
         host = str(self._declare("host", LOOPBACK, "address of the page; loopback keeps other hosts out"))
         folder = str(self._declare("out", "", "folder for recorded trajectories; empty for the working directory"))
         self.heard, self.wishes = Heard(), Wishes()
-        self.calls = Calls(self, self._tell)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self.calls = Calls(self, self._tell, lambda: self._executor.spin_once(timeout_sec=0.0))
         self._recording = TrajectoryRecording(Path(folder), self._tell)
         self.server = LocalServer(host, port)
         self._panel = Panel(self.server, self.wishes, self._recording, self.stop)
@@ -211,7 +214,7 @@ class CockpitNode(Node):
     def close(self) -> None:
         """Stop the server and take the node down."""
         self.server.stop()
-        self.calls.close()
+        self._executor.shutdown()
         self.destroy_node()
 
 
