@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 
 from . import (
+    amp,
     aot,
     cem,
     closed_loop,
@@ -19,10 +21,11 @@ from . import (
     router,
 )
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[[], Iterable[str]]] = {
     "policy": policy.run,
     "router": router.run,
     "environment": environment.run,
+    "amp": amp.run,
     "closed_loop": closed_loop.run,
     "aot": aot.run,
     "planner": planner.run,

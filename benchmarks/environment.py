@@ -37,7 +37,8 @@ class Size:
     """Of PPO; the first does not count."""
 
 
-def _rate(step: Callable[[], object], size: Size) -> float:
+def rate(step: Callable[[], object], size: Size) -> float:
+    """Return environment steps per second of a step of all environments."""
     step()
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < size.seconds:
@@ -46,7 +47,8 @@ def _rate(step: Callable[[], object], size: Size) -> float:
     return count * size.envs / (time.perf_counter() - start)
 
 
-def _raw_batch(size: Size, threads: int, timestep: float, substeps: int) -> Callable[[], None]:
+def raw_batch(size: Size, threads: int, timestep: float, substeps: int) -> Callable[[], None]:
+    """Return a step of MuJoCo alone: nothing but random targets near the stand pose."""
     model = training_model(timestep)
     batch = Batch(model, size.envs, threads)
     batch.reset(keyframe=model.key("stand").id)
@@ -93,12 +95,12 @@ def run(size: Size | None = None) -> list[str]:
     torch.set_num_threads(1)
     size, threads = size or Size(), len(os.sched_getaffinity(0))
     (coarse, _), (fine, _) = STEP_CHOICES
-    raw = {step: _rate(_raw_batch(size, threads, step, substeps), size) for step, substeps in STEP_CHOICES}
+    raw = {step: rate(raw_batch(size, threads, step, substeps), size) for step, substeps in STEP_CHOICES}
     rows = [(f"raw mujoco.batch, {1000 * step:g} ms x {n} (limit)", raw[step], step) for step, n in STEP_CHOICES]
     rows += [
-        ("our environment, 10 ms, nominal", _rate(_env(size, threads, coarse, Randomization.none()), size), coarse),
-        ("our environment, 10 ms, as in training", _rate(_env(size, threads, coarse, Randomization()), size), coarse),
-        ("our environment, 5 ms, nominal", _rate(_env(size, threads, fine, Randomization.none()), size), fine),
+        ("our environment, 10 ms, nominal", rate(_env(size, threads, coarse, Randomization.none()), size), coarse),
+        ("our environment, 10 ms, as in training", rate(_env(size, threads, coarse, Randomization()), size), coarse),
+        ("our environment, 5 ms, nominal", rate(_env(size, threads, fine, Randomization.none()), size), fine),
         (f"whole PPO loop, 1 process x {threads} threads", _ppo(size, 1, threads), coarse),
     ]
     if threads > 1:

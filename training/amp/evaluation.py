@@ -85,7 +85,7 @@ def record_episodes(env: SteeringEnv, act: Callable[[Floats], Array], steps: int
         step = env.step(act(env.observation.actor))
         alive = alive & ~step.terminated
         speed, heading = env.steering.errors(env.state)
-        values = (
+        values: tuple[NDArray, ...] = (
             speed,
             heading,
             env.steering.age.copy(),

@@ -29,7 +29,7 @@ def film(run: LoadedRun, path: Path, seed: int, seconds: float) -> Path:
         texts.append(f"{target + speed[0]:.2f} of {target:.2f} m/s, {np.degrees(heading[0]):+.0f} deg to the target")
     qpos = np.array(rows)
     recording = Recording(
-        time=np.arange(len(qpos)) * run.robot.control_period,
+        time=np.arange(len(qpos), dtype=np.float64) * run.robot.control_period,
         base_position=qpos[:, :3],
         base_orientation=qpos[:, [4, 5, 6, 3]],
         joints=qpos[:, 7 : 7 + NUM_JOINTS],

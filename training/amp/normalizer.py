@@ -43,7 +43,7 @@ class RunningNormalizer:
         """Whether it has seen enough."""
         return self.count >= self.limit
 
-    def update(self, samples: Array) -> None:
+    def update(self, samples: NDArray[np.floating]) -> None:
         """Learn from samples (..., D); those beyond the limit count as well, the next ones do not."""
         if self.frozen:
             return

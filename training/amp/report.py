@@ -123,7 +123,9 @@ class Evaluation:
 def joined(records: list[Record]) -> Record:
     """Return records of the same length side by side."""
     names = [name for name in Record.__dataclass_fields__ if name != "period"]
-    merged = {name: np.concatenate([getattr(record, name) for record in records], axis=1) for name in names}
+    merged: dict[str, Any] = {
+        name: np.concatenate([getattr(record, name) for record in records], axis=1) for name in names
+    }
     return replace(records[0], **merged)
 
 

@@ -206,7 +206,7 @@ class AmpTrainer:
             jnp.float32(config.disc_weight * config.schedule.style_factor(millions)),
         )
         state.learner, metrics = self.learner.update(
-            state.learner, Batch(**batch), self._expert, old[rows], key, moving, self._norms
+            state.learner, Batch(**jax.tree.map(jnp.asarray, batch)), self._expert, old[rows], key, moving, self._norms
         )
         return jax.tree.map(np.asarray, metrics)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from training.amp.discriminator import DiscriminatorWeights
 from training.amp.normalizer import Moments
-from training.amp.update import Batch, LearnerSettings, LearnerState, Metrics, Moving, Norms, make_learner
+from training.amp.update import Batch, Learner, LearnerSettings, LearnerState, Metrics, Moving, Norms, make_learner
 
 STEPS, ROBOTS, TARGET = 4, 64, 0.6
 SETTINGS = LearnerSettings(
@@ -45,13 +45,13 @@ def test_discriminator_learns_to_tell_then_the_policy_learns_to_fool_it() -> Non
 
 
 def _iterate(
-    learner: object, state: LearnerState, expert: np.ndarray, moving: Moving, iteration: int
+    learner: Learner, state: LearnerState, expert: np.ndarray, moving: Moving, iteration: int
 ) -> tuple[LearnerState, Metrics, float]:
     keys = jax.random.split(jax.random.key(iteration), STEPS + 1)
     obs = np.zeros((STEPS, ROBOTS, 2), dtype=np.float32)
-    action = np.stack([np.asarray(learner.act(state.policy, obs[t], UNIT, keys[t])) for t in range(STEPS)])  # type: ignore[attr-defined]
+    action = np.stack([np.asarray(learner.act(state.policy, obs[t], UNIT, keys[t])) for t in range(STEPS)])
     zero = np.zeros((STEPS, ROBOTS), dtype=np.float32)
-    batch = Batch(obs, obs, action, zero, zero, zero, action, obs[0])
+    batch = Batch(*(jnp.asarray(x) for x in (obs, obs, action, zero, zero, zero, action, obs[0])))
     replay = action.reshape(-1, 2)
-    state, metrics = learner.update(state, batch, expert, replay, keys[-1], moving, NORMS)  # type: ignore[attr-defined]
+    state, metrics = learner.update(state, batch, expert, replay, keys[-1], moving, NORMS)
     return state, metrics, float(action.mean())
