@@ -75,11 +75,11 @@ def test_rolled_out_with_one_question_for_each_plan(stance: Stance) -> None:
         for _ in range(PLANS_PER_QUESTION):
             knots = asked()
             counts.append(asked.imagined)
-        assert counts == [0, 1]
+        assert counts == [0] * (PLANS_PER_QUESTION - 1) + [1]
     shares = (knots[:, 8] - STAND[ARM_SLICE][2]) / scale[2]
-    # knots of a sixth of a second, seen 0.12 s later
+    later = 3 * PLANS_PER_QUESTION * SETTINGS.period
     times = np.linspace(0.0, 0.5, 4)
-    np.testing.assert_allclose(shares, np.interp(times + 0.12, times, [0.1, 0.2, 0.3, 0.4]), atol=1e-6)
+    np.testing.assert_allclose(shares, np.interp(times + later, times, [0.1, 0.2, 0.3, 0.4]), atol=1e-6)
     asked()
     assert asked.imagined == 0, "a new one begins with what the policy says now"
 
@@ -108,13 +108,14 @@ def test_the_policy_sees_where_its_own_way_leads(stance: Stance) -> None:
 
 def test_nothing_imagined_reaches_the_next_step(stance: Stance) -> None:
     one, other = Asked(stance), Asked(None)
-    for turn in range(14):
+    plans = 2 * (3 * PLANS_PER_QUESTION + 1)
+    for turn in range(plans):
         for asked in (one, other):
-            asked.policy.action[:] = 0.05 * turn
+            asked.policy.action[:] = 0.02 * turn
             asked()
     steps = [seen for seen in one.policy.seen if any(np.array_equal(seen, real) for real in other.policy.seen)]
-    assert len(other.policy.seen) == 14 and len(steps) == 14
-    assert len(one.policy.seen) == 14 + 6
+    assert len(other.policy.seen) == plans and len(steps) == plans
+    assert len(one.policy.seen) == plans + 6
 
 
 def test_held_where_only_the_arm_is_planned_or_there_is_one_knot(stance: Stance) -> None:

@@ -20,7 +20,7 @@ from .stance import NOMINAL_TRUNK, Stance, legs_for, trunk_rotation
 Array = NDArray[np.float64]
 
 _KP = joint_array("kp")
-PLANS_PER_QUESTION = 2
+PLANS_PER_QUESTION = 3
 _MOMENT = 1e-5
 """s, for the rates of leg joints over planted feet."""
 
@@ -65,8 +65,8 @@ def coordinates_of(targets: Array, effort: Array, stance: Stance | None) -> Arra
 class PolicyPrior:
     """Rolls the policy out over the horizon, in the reduced model: from knot to knot, asked once at each.
 
-    One question costs half a plan, so that every second plan asks one: a rollout over K knots takes 2 (K - 1) plans,
-    and is offered, shifted in time, until the next one is there. Before the first, and while the base walks, the
+    One question costs two thirds of a plan, so that every third plan asks one: a rollout over K knots takes 3 (K - 1)
+    plans, and is offered, shifted in time, until the next one is there. Before the first, and while the base walks, the
     policy's present targets are held.
     """
 
