@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from tests.moe_controller.graph.test_rviz import shown_topics
 from tests.support.processes import Processes
 
 pytest.importorskip("viser")
@@ -71,6 +72,24 @@ def robot_pixels(page: Any) -> np.ndarray:
     return picture.max(axis=2) < 0.4
 
 
+def assert_that_rviz_finds_its_topics() -> None:
+    """Look for every topic that rviz2 is set up to show, but for those of nodes that do not run here."""
+    rclpy = pytest.importorskip("rclpy")
+    rclpy.init()
+    node = rclpy.create_node("somebody")
+    elsewhere = {"/robot_description", "/cem/ghost"}  # robot_state_publisher; the planner, see its own test
+    wanted = {topic: kind for topic, kind in shown_topics().items() if topic not in elsewhere}
+    try:
+        wait_for(lambda: wanted.keys() <= dict(node.get_topic_names_and_types()).keys(), f"{sorted(wanted)}")
+        offered = dict(node.get_topic_names_and_types())
+        for topic, kind in wanted.items():
+            assert [name.rpartition("/")[2] for name in offered[topic]] == [kind]
+            assert node.count_publishers(topic), f"nobody publishes {topic}"
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
 def wait_for(condition: Any, what: str) -> None:
     give_up = time.monotonic() + HANG
     while not condition():
@@ -99,6 +118,7 @@ def test_it_shows_the_robot_moves_the_arm_and_stops(processes: Processes, tmp_pa
     wait_for(lambda: ee_position(page)[1] - before[1] > 0.1, "motion of the arm")
     wait_for(lambda: (robot_pixels(page) != seen).sum() > MANY, "motion in the scene")
 
+    assert_that_rviz_finds_its_topics()
     page.get_by_role("button", name="STOP").click()
     wait_for(lambda: "ESTOP" in page.inner_text("body"), "stop")
     graph.send_signal(2)

@@ -50,6 +50,16 @@ def test_a_display_s_topic_is_published_with_its_type(display: dict[str, Any]) -
     assert published()[topic["Value"]] == KINDS[display["Class"]]
 
 
+def shown_topics() -> dict[str, str]:
+    """Return type by topic of all displays; `tests/integration/test_cockpit.py` looks for them in a running graph."""
+    found = {}
+    for display in displays():
+        topic: Any = display.get("Topic") or display.get("Description Topic")
+        if topic is not None:
+            found[str(topic["Value"])] = KINDS[display["Class"]]
+    return found
+
+
 def test_what_the_operator_needs_is_shown() -> None:
     shown = {(d.get("Topic") or {}).get("Value") for d in displays()}
     assert {"/moe/markers", "/cem/ghost", "/reference/ghost", "/ee_target", "/odom"} <= shown
