@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -114,6 +115,7 @@ def test_hybrid_publishes_the_policys_weights_too(processes: Processes, start: S
     robot.wait(lambda: len(robot.commands) >= 5 and robot.weights, "commands and weights", publish)
     robot.wait(lambda: robot.diagnostics.get("driver") == "back", "driver: the feet bear nothing", publish)
     robot.wait(lambda: int(robot.diagnostics.get("plans", "0")) > 2, "plans made in the thread", publish)
+    assert robot.diagnostics["model_sha256"] == hashlib.sha256(tiny_policy.read_bytes()).hexdigest(), "for replays"
     end(processes, process)
 
 

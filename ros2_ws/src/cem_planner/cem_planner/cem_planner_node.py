@@ -170,7 +170,8 @@ class CemPlannerNode(ControlNode):
         driven = {} if output is None else {"driver": str(output.driver), "driver_reason": output.reason,
                                             "walking": str(output.walking).lower(),
                                             "transfers": str(output.transfers)}  # fmt: skip
-        return {**driven, **self._planning.diagnostics()}
+        identity = {} if self._policy is None else self._policy.identity()
+        return {**driven, **identity, **self._planning.diagnostics()}
 
 
 def main(args: list[str] | None = None) -> int:
