@@ -69,9 +69,7 @@ class Sender(Node):
 
     def send(self, trajectory: PoseTrajectory, frame: str) -> None:
         """Publish a trajectory and wait until it has arrived. Raises SendError."""
-        self._wait(
-            self._has_controller, "nobody who controls the robot listens: is the graph running?"
-        )
+        self._wait(self._has_controller, "nobody who controls the robot listens: is the graph running?")
         self._publisher.publish(trajectory_message(trajectory, frame))
         if not self._publisher.wait_for_all_acked(Duration(seconds=PATIENCE)):
             raise SendError("the trajectory did not reach all who listen")
