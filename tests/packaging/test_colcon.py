@@ -35,6 +35,7 @@ TIME_LIMIT = 300
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.lockstep,
     pytest.mark.skipif(shutil.which("colcon", path=str(Path(sys.executable).parent)) is None, reason="no colcon here"),
 ]
 
