@@ -33,10 +33,13 @@ def test_a_recorded_run_is_complete_and_replays_to_the_same_bits(processes: Proc
                         "--duration", "3", "--out", str(tmp_path))  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "missing" not in (tmp_path / "log" / "recorder.log").read_text()
+    firsts = []
     for topic in ("/joint_states", "/imu/data", "/odom"):
         stamps, arrived = stamps_and_order(tmp_path / "recording.mcap", topic)
         assert set(np.diff(stamps)) == {5_000_000}, f"{topic} has gaps or is out of order"
         assert arrived == sorted(arrived)
+        firsts.append(stamps[0])
+    assert len(set(firsts)) == 1, "the beginning of a topic is missing"
     commands, _ = stamps_and_order(tmp_path / "recording.mcap", "/joint_commands")
     assert set(np.diff(commands)) == {20_000_000}
 

@@ -43,6 +43,16 @@ _DISK_PERIOD = 1.0
 _MEGABYTE = 1_000_000
 
 
+_STATES = {
+    "joint_states": "sensor_msgs/msg/JointState",
+    "imu/data": "sensor_msgs/msg/Imu",
+    "odom": "nav_msgs/msg/Odometry",
+    "joint_commands": "sensor_msgs/msg/JointState",
+    "diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
+"""Subscribed to before anybody publishes: who looks for them first misses their beginning."""
+
+
 class Topic:
     """A recorded topic."""
 
@@ -88,6 +98,9 @@ class RecorderNode(Node):
     def start(self) -> bool:
         """Begin to record."""
         self._writer.start()
+        for name, kind in _STATES.items():
+            full_name = self.resolve_topic_name(name)
+            self._topics[full_name] = self._subscribe(full_name, [kind])
         self.get_logger().info(f"recording to {self._bag.path}")
         return True
 
