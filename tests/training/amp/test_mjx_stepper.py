@@ -38,7 +38,7 @@ def robot(tmp_path: Path) -> RobotConfig:
     return RobotConfig(str(path), joints=("hip",), key_sites=("foot",), key_bodies=("leg",), contact_sensors=("touch",))
 
 
-def drive(stepper: Stepper, robot: RobotConfig) -> tuple[NDArray[np.float64], ...]:
+def drive(stepper: Stepper, robot: RobotConfig) -> tuple[NDArray, ...]:
     """Let robots of their own mass and friction move their legs; return where they are."""
     model = robot_model(robot)
     rng = np.random.default_rng(0)
