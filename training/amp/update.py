@@ -133,7 +133,7 @@ class Learner:
         keys = jax.random.split(key, 3)
         policy = Parameters(
             self.actor.init(keys[0], jnp.zeros(obs_size)),
-            jnp.full(self.actions, jnp.log(self.settings.initial_std)),
+            jnp.full(self.actions, jnp.log(self.settings.initial_std), dtype=jnp.float32),
             self.critic.init(keys[1], jnp.zeros(critic_size)),
         )
         disc = self.disc.init(keys[2], jnp.zeros(disc_size))
