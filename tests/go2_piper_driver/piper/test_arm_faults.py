@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.arm_faults import STATES, campaign
 
+pytestmark = pytest.mark.integration  # in real time
+
 
 def test_a_fault_in_every_state_and_a_killed_driver() -> None:
     rows = dict(campaign(1, ["motor error bit", "start: firmware unknown", "driver killed (SIGKILL)"]))

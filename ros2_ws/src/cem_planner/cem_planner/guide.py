@@ -105,6 +105,8 @@ class Guide:
     def _stuck(self, problem: Problem, way: Array) -> bool:
         """Return whether the command rests in another branch than the solution's, to which the way is free."""
         self._commands.append(problem.previous_command[ARM_SLICE_12])
+        if problem.goal.orientation_weight == 0.0:
+            return False  # any branch can take a position; on the way to another one it is lost for a while
         if self._tried or len(self._commands) < (self._commands.maxlen or 0):
             return False
         if np.max(np.abs(way[ARM_SLICE_12])) < FAR or np.max(np.ptp(self._commands, axis=0)) > REST:
