@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.arm_faults import STATES, campaign
 
 pytestmark = pytest.mark.integration  # in real time
