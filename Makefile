@@ -37,9 +37,8 @@ test: $(DEV_STAMP) ## all tests; ARGS="-k name" picks some
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --maxprocesses 8 --dist loadfile
-	@$(BIN)/python -m pytest -m lockstep --numprocesses auto --maxprocesses 8 --dist load
-	@$(BIN)/python -m pytest -m "integration and not lockstep" # in real time: one graph after the other
+	@$(BIN)/python -m pytest -m "not integration and not slow" --numprocesses auto --maxprocesses 8 --dist loadfile
+	@$(BIN)/python -m pytest -m integration # in real time: one graph after the other
 endif
 
 lint: $(DEV_STAMP) ## ruff and mypy

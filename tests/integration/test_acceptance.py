@@ -11,7 +11,7 @@ from moe_controller.shipped import shipped_model
 
 from tests.support.processes import Processes
 
-pytestmark = [pytest.mark.integration, pytest.mark.lockstep]
+pytestmark = pytest.mark.integration
 
 SEED = 1
 

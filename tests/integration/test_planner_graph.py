@@ -14,7 +14,7 @@ from moe_controller.shipped import shipped_model
 from tests.support.processes import Processes
 
 pytest.importorskip("jax")
-pytestmark = [pytest.mark.integration, pytest.mark.lockstep]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from tests.support.processes import Processes
 
-pytestmark = [pytest.mark.integration, pytest.mark.lockstep]
+pytestmark = pytest.mark.integration
 
 
 def stamps_and_order(path: Path, topic: str) -> tuple[list[int], list[int]]:

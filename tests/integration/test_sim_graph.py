@@ -49,7 +49,6 @@ def await_line(process: subprocess.Popen[str], words: str) -> None:
     raise AssertionError(f"ended without saying '{words}':\n{errors}")
 
 
-@pytest.mark.lockstep
 def test_lockstep_runs_are_alike_to_the_last_bit(processes: Processes, tmp_path: Path, tiny_policy: Path) -> None:
     for name in ("first", "second"):
         process = start(

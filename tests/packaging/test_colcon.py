@@ -34,8 +34,6 @@ TIME_LIMIT = 300
 """s, ends a build that hangs."""
 
 pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.lockstep,
     pytest.mark.skipif(shutil.which("colcon", path=str(Path(sys.executable).parent)) is None, reason="no colcon here"),
 ]
 

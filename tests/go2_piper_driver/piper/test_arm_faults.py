@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from benchmarks.arm_faults import STATES, campaign
-
-pytestmark = pytest.mark.integration  # in real time
 
 
 def test_a_fault_in_every_state_and_a_killed_driver() -> None:

@@ -54,6 +54,7 @@ def drive(stepper: Stepper, robot: RobotConfig) -> tuple[NDArray, ...]:
     return stepper.qpos.copy(), stepper.qvel.copy(), stepper.keys(), stepper.contacts()
 
 
+@pytest.mark.slow
 def test_mjx_and_mujoco_agree_on_a_short_rollout(robot: RobotConfig) -> None:
     qpos, qvel, keys, contacts = drive(make_stepper("mujoco", robot, COUNT, 1), robot)
     theirs = drive(make_stepper("mjx", robot, COUNT, 1), robot)
