@@ -37,7 +37,7 @@ def set_up_jax(args: argparse.Namespace) -> None:
     """Set what JAX reads when it is first imported."""
     if args.jax_cpu:
         os.environ["JAX_PLATFORMS"] = "cpu"
-    if args.deterministic:
+    if args.deterministic and not args.jax_cpu:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
     if args.debug_nans:
         os.environ["JAX_DEBUG_NANS"] = "true"

@@ -43,7 +43,7 @@ def await_log(folder: Path, name: str, words: str) -> None:
 
 def test_end_of_the_operator_is_the_end_of_the_run(processes: Processes, tmp_path: Path) -> None:
     operator = fake("operator", required=True, console=True, after=0.1, says="the summary")
-    result = run(processes, tmp_path, fake("bridge", required=True), operator)
+    result = run(processes, tmp_path, fake("bridge", required=True, ready="hello"), operator)
     assert result.returncode == 0 and "the summary" in result.stdout
     assert "hello" in (tmp_path / "log" / "bridge.log").read_text()
     assert processes.running() == []
@@ -71,7 +71,8 @@ def test_a_node_that_is_not_required_may_end(processes: Processes, tmp_path: Pat
 
 def test_information_stays_in_the_log(processes: Processes, tmp_path: Path) -> None:
     operator = fake("operator", required=True, console=True, after=0.3)
-    result = run(processes, tmp_path, fake("bridge", errs="[INFO] [1.0] [bridge]: started"), operator)
+    bridge = fake("bridge", ready="started", errs="[INFO] [1.0] [bridge]: started")
+    result = run(processes, tmp_path, bridge, operator)
     assert "started" not in result.stderr and "started" in (tmp_path / "log" / "bridge.log").read_text()
 
 
