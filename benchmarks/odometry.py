@@ -67,7 +67,7 @@ class _Walk:
         physics.step()
         sample = self.go2.state()
         assert sample is not None
-        state = read_state(unpack_state(sample).values, physics.time)
+        state = read_state(unpack_state(sample), physics.time)
         self.estimate = self.odometry.step(
             state.stamp, state.position, state.velocity, state.orientation, state.angular_velocity,
             state.linear_acceleration, state.foot_force,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 import rclpy
-from moe_controller.cockpit.calls import STOP
+from moe_controller.calls import STOP
 from moe_controller.cockpit.cockpit_node import CockpitNode
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge.inbox import Inbox

@@ -41,7 +41,7 @@ def hold(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise RunFolderError(
-                f"another training is writing to {folder}: wait for it, or give another name="
+                f"another training is writing to {folder}: wait for it, or choose another folder"
             ) from error
         yield
 

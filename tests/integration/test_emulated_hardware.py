@@ -31,6 +31,18 @@ def _damped(rig: Rig) -> bool:
     return bool(rig.go2()["max_kp"] == 0.0)
 
 
+def test_a_host_that_dies_with_motors_that_hold_is_replaced_by_one_that_damps(tmp_path: Path) -> None:
+    # before the other rig begins: two cores carry one robot
+    rig = Rig(tmp_path, 100 + (os.getpid() + 1) % 100, loss="hold", patience=6.0)
+    try:
+        rig.bring_to("HOLD")
+        rig.kill("host")
+        assert rig.until(lambda: _damped(rig), PATIENCE) is not None
+        assert rig.broken_limits() == []
+    finally:
+        rig.close()
+
+
 def test_stands_up_activates_and_lies_down_again_inside_all_limits(rig: Rig) -> None:
     rig.bring_to("ACTIVE")
     status = rig.robot.ask(do="status")
@@ -62,14 +74,3 @@ def test_losing_the_arm_makes_the_dog_sit_down(rig: Rig) -> None:
     assert rig.until(lambda: rig.mode() == "SITTING", PATIENCE) is not None
     assert rig.until(lambda: rig.mode() == "PASSIVE" and _damped(rig), PATIENCE) is not None
     assert rig.broken_limits() == []
-
-
-def test_a_host_that_dies_with_motors_that_hold_is_replaced_by_one_that_damps(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, 100 + (os.getpid() + 1) % 100, loss="hold", patience=6.0)
-    try:
-        rig.bring_to("HOLD")
-        rig.kill("host")
-        assert rig.until(lambda: _damped(rig), PATIENCE) is not None
-        assert rig.broken_limits() == []
-    finally:
-        rig.close()

@@ -174,9 +174,9 @@ class SteeringEnv:
             known, speeds = self._motion.qpos[frames], self._motion.qvel[frames]
             qpos[chosen, 2:7] = known[chosen, 2:7]
             qvel[chosen, :6] = speeds[chosen, :6]
-            for k in range(self.num_actions):
-                qpos[chosen, self._places[k]] = known[chosen, 7 + k]
-                qvel[chosen, self._dofs[k]] = speeds[chosen, 6 + k]
+            rows = np.flatnonzero(chosen)
+            qpos[np.ix_(rows, self._places)] = known[rows, 7:]
+            qvel[np.ix_(rows, self._dofs)] = speeds[rows, 6:]
         return qpos, qvel
 
     # -- steps ---------------------------------------------------------------------------------------------------------

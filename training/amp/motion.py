@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..npz_reader import read_arrays
+
 Array = NDArray[np.float64]
 FORMAT = "amp_motion 1"
-LARGEST_CONTENT = 1 << 30
-"""bytes, unpacked; a few kB of zip can claim to hold much more."""
 SHORTEST = 3
 """frames; less holds no transition whose velocity can be checked."""
 _KINDS = {"format": "U", "joints": "U", "qpos": "f", "qvel": "f", "lengths": "i", "names": "U", "rate": "f"}
+_DIMENSIONS = {"qpos": 2, "qvel": 2, "format": 0, "rate": 0}
+"""Of the arrays; the others have one."""
 
 
 class MotionError(ValueError):
@@ -124,7 +125,10 @@ def save_motion(path: Path, motion: Motion) -> None:
 
 def load_motion(path: Path) -> Motion:
     """Read a motion file. Raises MotionError with its path."""
-    arrays = _arrays(path)
+    arrays = read_arrays(path, _KINDS, MotionError)
+    for key, array in arrays.items():
+        if array.ndim != _DIMENSIONS.get(key, 1):
+            raise MotionError(f"{path}: '{key}' has shape {array.shape}: not our file")
     if str(arrays["format"]) != FORMAT:
         raise MotionError(f"{path}: format is not '{FORMAT}': made by another version?")
     try:
@@ -138,29 +142,3 @@ def load_motion(path: Path) -> Motion:
         )
     except MotionError as error:
         raise MotionError(f"{path}: {error}") from None
-
-
-def _arrays(path: Path) -> dict[str, NDArray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = sum(info.file_size for info in archive.infolist())
-        if content > LARGEST_CONTENT:
-            raise MotionError(f"{path}: it claims to hold {content >> 20} MiB, more than {LARGEST_CONTENT >> 20}")
-        with np.load(path, allow_pickle=False) as data:
-            missing = [key for key in _KINDS if key not in data.files]
-            if missing:
-                raise MotionError(f"{path}: no motion file of this project, it lacks {', '.join(missing)}")
-            arrays = {key: data[key] for key in _KINDS}
-    except FileNotFoundError:
-        raise MotionError(f"{path}: no such file") from None
-    except (MotionError, OSError):
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy's header reader raise what they like for broken files
-        line = " ".join(str(error).split())[:80]
-        raise MotionError(f"{path}: damaged or no npz file ({line})") from None
-    dimensions = {"qpos": 2, "qvel": 2, "format": 0, "rate": 0}
-    for key, kind in _KINDS.items():
-        array = arrays[key]
-        if array.dtype.kind != kind or array.ndim != dimensions.get(key, 1):
-            raise MotionError(f"{path}: '{key}' has type {array.dtype} and shape {array.shape}: not our file")
-    return arrays

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from ..models.policy import Policy
-from .data.expert_clips import Steering as ExpertSteering
 from .data.expert_clips import SteeringGoals, environment, use
 from .evaluation import Record
 from .features import MotionState, disc_state, joint_addresses, key_ids, motion_state
 from .robot import RobotConfig, robot_model
-from .steering import SteeringConfig
+from .steering import SteeringConfig, tracking_errors
 
 
 def record_expert(
@@ -24,8 +23,7 @@ def record_expert(
     """
     env = environment(policy, count, seconds, seed)
     period = env.config.control_period
-    task = ExpertSteering(steering.interval, steering.turn, steering.speed)
-    goals = SteeringGoals(count, period, task, np.random.default_rng([seed, 1]))
+    goals = SteeringGoals(count, period, steering, np.random.default_rng([seed, 1]))
     use(env, goals)
     model, physics = robot_model(robot), env.physics
     places, dofs = joint_addresses(model, robot)
@@ -37,22 +35,20 @@ def record_expert(
         qpos, qvel = physics.qpos, physics.qvel
         return motion_state(qpos[:, :7], qvel[:, :6], qpos[:, places], qvel[:, dofs], sites[:, ids])
 
-    alive, age = np.ones(count, dtype=bool), np.zeros(count)
+    alive = np.ones(count, dtype=bool)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in Record.__dataclass_fields__ if name != "period"}
     before = disc_state(state())
     for _ in range(round(seconds / period)):
-        direction, speed = goals.direction.copy(), goals.speed.copy()
+        direction, speed = goals.steering.direction.copy(), goals.steering.speed.copy()
         with torch.inference_mode():
             action = policy.act_inference(env.get_observations())
         done = env.step(action)[2].numpy().astype(bool)
         alive = alive & ~done
         now = state()
         after = disc_state(now)
-        velocity = (now.turn @ now.velocity[..., None])[:, :2, 0]
-        along = velocity[:, 0] * np.cos(direction) + velocity[:, 1] * np.sin(direction)
-        heading = (direction - now.yaw + np.pi) % (2.0 * np.pi) - np.pi
-        age = np.where(goals.direction == direction, age + period, 0.0)
-        values = (along - speed, heading, age, alive, np.hstack([before, after]), env.foot_contact, action.numpy())
+        too_fast, heading = tracking_errors(now, direction, speed)
+        age = goals.steering.age.copy()
+        values = (too_fast, heading, age, alive, np.hstack([before, after]), env.foot_contact, action.numpy())
         for name, value in zip(rows, values, strict=True):
             rows[name].append(value)
         before = after

@@ -75,7 +75,7 @@ class Steering:
 
     def heading_error(self, yaw: Array) -> Array:
         """Return how far the direction is to the left of the headings, rad, -pi to pi, (N,)."""
-        return (self.direction - yaw + np.pi) % (2.0 * np.pi) - np.pi
+        return heading_error(self.direction, yaw)
 
     def command(self, yaw: Array) -> Array:
         """Return the target as the velocity command (vx, vy, wz) that the stack's policies know, (N, 3).
@@ -103,6 +103,16 @@ class Steering:
 
     def errors(self, state: MotionState) -> tuple[Array, Array]:
         """Return speed along the direction minus target, m/s, and heading error, rad, (N,) each."""
-        velocity = (state.turn @ state.velocity[..., None])[:, :2, 0]
-        along = velocity[:, 0] * np.cos(self.direction) + velocity[:, 1] * np.sin(self.direction)
-        return along - self.speed, self.heading_error(state.yaw)
+        return tracking_errors(state, self.direction, self.speed)
+
+
+def heading_error(direction: Array, yaw: Array) -> Array:
+    """Return how far directions are to the left of headings, rad, -pi to pi, (N,)."""
+    return (direction - yaw + np.pi) % (2.0 * np.pi) - np.pi
+
+
+def tracking_errors(state: MotionState, direction: Array, speed: Array) -> tuple[Array, Array]:
+    """Return speed along a direction minus target, m/s, and heading error, rad, (N,) each."""
+    velocity = (state.turn @ state.velocity[..., None])[:, :2, 0]
+    along = velocity[:, 0] * np.cos(direction) + velocity[:, 1] * np.sin(direction)
+    return along - speed, heading_error(direction, state.yaw)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..run_folder import hold
 from ..run_log import RunLog
 from .config import AmpConfig
 from .env import SteeringEnv
@@ -54,7 +53,7 @@ class AmpTrainer:
 
     Args:
         config: all settings.
-        folder: of the run.
+        folder: of the run; the caller keeps others out of it (`run_folder.hold`).
         source: clips, a motion file or a folder of them.
         seed: of everything drawn.
 
@@ -110,7 +109,7 @@ class AmpTrainer:
         previous = {s: signal.signal(s, self._ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"))
         try:
-            with hold(self.folder), Progress(*columns, TimeRemainingColumn(), console=console) as display:
+            with Progress(*columns, TimeRemainingColumn(), console=console) as display:
                 task = display.add_task("AMP + PPO", total=config.iterations, completed=progress.iteration, figures="")
                 while progress.iteration < config.iterations and not self._stop_asked:
                     row = self.iterate()

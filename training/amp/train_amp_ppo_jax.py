@@ -44,9 +44,10 @@ def set_up_jax(args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """Train. Raises ConfigError, MotionError, CheckpointError, TrainingDiverged: one line each."""
+    """Train. Raises ConfigError, MotionError, CheckpointError, RunFolderError, TrainingDiverged: one line each."""
+    from ..run_folder import RunFolderError, hold
     from .config import load_config
-    from .state import LATEST
+    from .state import BEST, LATEST, read_checkpoint
     from .train import AmpTrainer
 
     config = load_config(args.config)
@@ -55,11 +56,17 @@ def run(args: argparse.Namespace) -> dict[str, object]:
     if args.million_steps:
         config = replace(config, schedule=replace(config.schedule, million_steps=args.million_steps))
     out = args.resume or args.out or LOGS / f"{config.env_id}_s{args.seed}"
-    trainer = AmpTrainer(config, out, _source(config.custom_traj_path), args.seed)
+    source = _source(config.custom_traj_path)
     if args.resume:
-        trainer.resume(args.resume / LATEST)
-    print("reference motion:", "from the cache" if trainer.cached else "read and cached", flush=True)
-    return trainer.run()
+        read_checkpoint(args.resume / LATEST)  # before a folder is made for a run that is not there
+    with hold(out):
+        if not args.resume and any((out / name).exists() for name in (LATEST, BEST)):
+            raise RunFolderError(f"{out} holds a run: go on with --resume {out}, or give another --out")
+        trainer = AmpTrainer(config, out, source, args.seed)
+        if args.resume:
+            trainer.resume(args.resume / LATEST)
+        print("reference motion:", "from the cache" if trainer.cached else "read and cached", flush=True)
+        return trainer.run()
 
 
 def _source(path: str) -> Path:

@@ -14,6 +14,7 @@ from cem_planner.network import features
 from cem_planner.planner import Planner
 from cem_planner.problem import Goal
 from cem_planner.settings import PlannerSettings
+from rich.progress import track
 
 from .loop import ReducedLoop
 
@@ -56,7 +57,7 @@ def collect(settings: PlannerSettings, goals: int, seed: int) -> Plans:
     backend = make_backend("reduced", teacher, default_directory(), False, lambda line: None)
     random, seen, moved = np.random.default_rng(seed), [], []
     loop = ReducedLoop(Planner(teacher, backend), Guide(teacher), None, seed)
-    for goal in some_goals(goals, seed):
+    for goal in track(some_goals(goals, seed), "plans", goals):
         offset = random.normal(0.0, OFFSET)
         for _ in range(min(int(random.geometric(1.0 / PLANS_PER_GOAL)), MOST_PLANS)):
             problem, plan = loop.step(goal, offset)

@@ -13,19 +13,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..npz_reader import read_arrays
 from .sequence import PoseSequence, TrajectoryError
 
 FORMAT = "go2_piper_trajectories 1"
 FRAME = "task"
-LARGEST_CONTENT = 1 << 30
-"""bytes, unpacked; a few kB of zip can claim to hold much more."""
 _KINDS = {
     "format": "U",
     "frame": "U",
@@ -54,7 +51,10 @@ def write_npz(path: Path, sequences: Sequence[PoseSequence]) -> None:
 
 def read_npz(path: Path) -> list[PoseSequence]:
     """Return the sequences of an npz file. Raises TrajectoryError."""
-    arrays = _arrays(path)
+    arrays = read_arrays(path, _KINDS, TrajectoryError)
+    for key, array in arrays.items():
+        if not (array.ndim == 2 if key in ("positions", "orientations") else array.ndim <= 1):
+            raise TrajectoryError(f"{path}: '{key}' has shape {array.shape}: not our file")
     if str(arrays["format"]) != FORMAT or str(arrays["frame"]) != FRAME:
         raise TrajectoryError(f"{path}: format or frame is not '{FORMAT}', '{FRAME}': made by another version?")
     lengths, rates, names = arrays["lengths"], arrays["rates"], arrays["names"]
@@ -72,27 +72,3 @@ def read_npz(path: Path) -> list[PoseSequence]:
         except TrajectoryError as error:
             raise TrajectoryError(f"{path}: sequence {index}: {error}") from None
     return sequences
-
-
-def _arrays(path: Path) -> dict[str, NDArray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = sum(info.file_size for info in archive.infolist())
-        if content > LARGEST_CONTENT:
-            raise TrajectoryError(f"{path}: it claims to hold {content >> 20} MiB, more than {LARGEST_CONTENT >> 20}")
-        with np.load(path, allow_pickle=False) as data:
-            missing = [key for key in _KINDS if key not in data.files]
-            if missing:
-                raise TrajectoryError(f"{path}: no trajectory file of this project, it lacks {', '.join(missing)}")
-            arrays = {key: data[key] for key in _KINDS}
-    except (TrajectoryError, OSError):
-        raise
-    except Exception as error:  # zipfile, zlib and NumPy's header reader raise what they like for broken files
-        line = " ".join(str(error).split())[:80]
-        raise TrajectoryError(f"{path}: damaged or no npz file ({line})") from None
-    for key, kind in _KINDS.items():
-        array = arrays[key]
-        shaped = array.ndim == 2 if key in ("positions", "orientations") else array.ndim <= 1
-        if array.dtype.kind != kind or not shaped:
-            raise TrajectoryError(f"{path}: '{key}' has type {array.dtype} and shape {array.shape}: not our file")
-    return arrays

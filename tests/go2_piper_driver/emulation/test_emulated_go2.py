@@ -24,20 +24,19 @@ from go2_piper_driver.go2.services import (
     SPORT,
     SPORT_STAND_UP,
 )
-from go2_piper_driver.go2.state import read_state
+from go2_piper_driver.go2.state import Go2State, lost_packets, read_state
 
 STAND, KP, KD = (joint_array(name)[LEG_SLICE] for name in ("stand", "kp", "kd"))
 
 
-def _command(position: np.ndarray = STAND, **changes: float) -> messages.LowCmd_:
+def _command(position: np.ndarray = STAND, **changes: float) -> wire.Sample:
     command = messages.LowCmd_()
     motors.prepare(command)
     zeros = np.zeros(12)
     motors.fill(command, position, zeros, zeros, KP, KD)
     for name, value in changes.items():
         setattr(command.motor_cmd[0], name, value)
-    command.crc = wire.crc_of_cmd(command)
-    return command
+    return wire.unpack_cmd(wire.seal_cmd(command))
 
 
 def _hold_arm(physics: Physics) -> None:
@@ -45,7 +44,7 @@ def _hold_arm(physics: Physics) -> None:
     physics.drive_arm(Drive(rest, np.zeros(6), np.zeros(6), kp, kd))
 
 
-def _run(go2: EmulatedGo2, seconds: float, command: messages.LowCmd_ | None = None) -> None:
+def _run(go2: EmulatedGo2, seconds: float, command: wire.Sample | None = None) -> None:
     for _ in range(round(seconds / PERIOD)):
         if command is not None:
             go2.take_command(command)
@@ -53,12 +52,16 @@ def _run(go2: EmulatedGo2, seconds: float, command: messages.LowCmd_ | None = No
         go2.physics.step()
 
 
-def _state(go2: EmulatedGo2):  # type: ignore[no-untyped-def]
+def _sample(go2: EmulatedGo2) -> wire.Sample:
     sample = go2.state()
     assert sample is not None
     message = messages.LowState_.deserialize(sample)
-    assert wire.crc_of_state(message) == message.values[wire.CRC]
-    return read_state(message.values, 0.0)
+    assert message.intact
+    return message
+
+
+def _state(go2: EmulatedGo2) -> Go2State:
+    return read_state(_sample(go2), 0.0)
 
 
 def test_stands_up_by_commands_and_tells_the_truth() -> None:
@@ -79,8 +82,8 @@ def test_stands_up_by_commands_and_tells_the_truth() -> None:
 def test_obeys_only_when_released_and_only_right_checksums() -> None:
     go2 = EmulatedGo2(Physics(), mode="normal")
     go2.take_command(_command())
-    wrong = _command()
-    wrong.crc ^= 1
+    right = _command().data
+    wrong = wire.unpack_cmd(right[:-1] + bytes([right[-1] ^ 1]))
     go2.service.answer(MOTION_SWITCHER, RELEASE_MODE, "{}")
     go2.take_command(wrong)
     assert go2.command_time is None
@@ -153,7 +156,7 @@ FAULTS: dict[str, tuple[object, Callable[[EmulatedGo2], bool]]] = {
     "heat": (1000.0, lambda go2: _state(go2).temperature.max() > 60.0),
     "drain": (1.0, lambda go2: _state(go2).charge < 0.85),
     "voltage_drop": (15.0, lambda go2: _state(go2).voltage < 20.0),
-    "lost_rate": (1000.0, lambda go2: _state(go2).lost > 10),
+    "lost_rate": (1000.0, lambda go2: lost_packets(_sample(go2)) > 10),
 }
 
 

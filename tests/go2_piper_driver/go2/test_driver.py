@@ -189,6 +189,34 @@ def test_what_is_not_finite_damps(driver: Go2Driver, link: DirectLink) -> None:
     assert driver.counts["refused_commands"] == 1
 
 
+def test_a_repeated_command_is_the_last_one(driver: Go2Driver, link: DirectLink) -> None:
+    driver.connect()
+    driver.repeat()
+    assert not link.written, "the motors belong to somebody else"
+    driver.take_over()
+    driver.repeat()
+    assert not link.go2.last_drive.kp.any() and link.go2.last_drive.kd.all(), "nothing to repeat: it damps"
+    _write(driver, kp=np.full(12, 60.0), position=np.full(12, 0.1))
+    driver.repeat()
+    assert link.written[-1].data == link.written[-2].data and link.go2.last_drive.kp.all()
+    driver.damp()
+    driver.repeat()
+    assert not link.go2.last_drive.kp.any()
+
+
+def test_states_between_two_that_are_read_still_count(link: DirectLink) -> None:
+    driver = Go2Driver(Go2Options(connect_time=0.1, times=TIMES, state_period=60.0))
+    driver.connect()
+    first = driver.read()
+    link.take_states()
+    assert driver.read() is first and first is not None
+    assert driver.watch.tick_gaps == 1
+    link.go2.faults.bad_crc = True
+    driver.read()
+    assert driver.counts["crc_failures"] == 1
+    driver.close()
+
+
 def test_close_damps_for_half_a_second_and_leaves(driver: Go2Driver, link: DirectLink) -> None:
     driver.connect()
     driver.take_over()

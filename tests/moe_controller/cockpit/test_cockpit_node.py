@@ -16,7 +16,7 @@ pytest.importorskip("viser")
 rclpy = pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import PoseStamped, Twist  # noqa: E402
-from moe_controller.cockpit.calls import SERVICES  # noqa: E402
+from moe_controller.calls import SERVICES  # noqa: E402
 from moe_controller.cockpit.cockpit_node import CockpitNode  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from robot_bridge.host.hosted_plant import HostedPlant
+from robot_bridge.host.watchdog import Limits
 from robot_bridge.plant import PlantError
 from robot_bridge.types import JointTargets
 
@@ -33,8 +34,7 @@ class Options:
 class Noting(HostedPlant):
     entry = "tests.robot_bridge.host.device:NotingDevice"
     Options = Options
-    silence = 1.0  # generous: a busy machine must not look like a silent bridge
-    state_age = 1.0
+    limits = Limits(silence=1.0, state=1.0)  # generous: a busy machine must not look like a silent bridge
 
 
 def _damping() -> JointTargets:

@@ -11,7 +11,7 @@ import pytest
 from go2_piper_description.joints import JOINT_NAMES, LEG_JOINT_NAMES
 
 from tests.training.amp.motion_files import write_amass, write_loco_mujoco
-from training.amp.data import npz
+from training import npz_reader
 from training.amp.data.gait_clips import gait_clip
 from training.amp.data.source import AMASS, LOCO_MUJOCO, OWN, file_format, read_clips
 from training.amp.motion import MotionError, join, save_motion
@@ -104,7 +104,7 @@ def test_pickles_are_not_loaded(tmp_path: Path, write: Any) -> None:
     write(path, gender=trap, metadata=trap, obs_container=trap, body_names=trap)
     assert len(read_clips(path)[0].position) == FRAMES
     write(path, qpos=trap, poses=trap)
-    with pytest.raises(MotionError, match="objects never are"):
+    with pytest.raises(MotionError, match="which are never read"):
         read_clips(path)
     assert not mark.exists()
     with np.load(path, allow_pickle=True) as data:  # the trap would have worked
@@ -132,7 +132,7 @@ def test_pickles_are_not_loaded(tmp_path: Path, write: Any) -> None:
         (_amass, {"trans": np.full((FRAMES, 3), np.nan)}, "not finite"),
         (_amass, {"mocap_framerate": np.array("fast")}, "no mocap_framerate"),
         (_amass, {"poses": np.zeros((0, 156)), "trans": np.zeros((0, 3))}, "has 0 frames"),
-        (_amass, {"trans": np.array(["a"] * FRAMES)}, "not of a type"),
+        (_amass, {"trans": np.array(["a"] * FRAMES)}, "'trans' has type <U1"),
     ],
 )
 def test_refusals_are_one_line_with_the_file(tmp_path: Path, write: Any, more: dict[str, Any], message: str) -> None:
@@ -167,6 +167,6 @@ def test_damaged_foreign_and_missing_files(tmp_path: Path) -> None:
 
 def test_a_file_that_claims_to_be_huge_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _amass(tmp_path / "clip.npz")
-    monkeypatch.setattr(npz, "LARGEST_CONTENT", 1 << 10)
+    monkeypatch.setattr(npz_reader, "LARGEST_CONTENT", 1 << 10)
     with pytest.raises(MotionError, match="claims to hold 0 MiB, more than 0"):
         read_clips(tmp_path / "clip.npz")

@@ -158,13 +158,28 @@ def test_targets_move_no_faster_than_the_gate_lets_them() -> None:
     assert np.abs(steps).max() == pytest.approx(ROBOT.target_rate * ROBOT.physics_timestep)
 
 
-def test_mass_and_friction_reach_the_simulation() -> None:
+def test_mass_reaches_the_simulation() -> None:
     heavy = make_env(2, Disturbances(mass=(3.0, 3.0)))
     light = make_env(2)
     for env in (heavy, light):
         for _ in range(15):
             env.step(np.zeros((2, 12)))
     assert heavy.state.position[:, 2].max() < light.state.position[:, 2].min() - 1e-3
+
+
+def test_friction_reaches_the_simulation() -> None:
+    """Who is pushed on a slippery floor slides."""
+    slid = []
+    for friction in (0.05, 1.0):
+        env = make_env(2, Disturbances(friction=(friction, friction)))
+        for _ in range(10):
+            env.step(np.zeros((2, 12)))
+        before = env.stepper.keys()[0].copy()
+        env.stepper.push(np.full((2, 2), 0.4))
+        for _ in range(10):
+            env.step(np.zeros((2, 12)))
+        slid.append(float(np.median(np.linalg.norm((env.stepper.keys()[0] - before)[:, :2], axis=1))))
+    assert slid[0] > 3.0 * slid[1]
 
 
 def test_pushes_move_the_robot() -> None:

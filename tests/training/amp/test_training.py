@@ -22,6 +22,7 @@ from training.amp.robot import robot_config, robot_model
 from training.amp.state import BEST, LATEST, CheckpointError, read_checkpoint
 from training.amp.train import NAN_DUMP, AmpTrainer, TrainingDiverged
 from training.models.loading import load_policy
+from training.run_folder import hold
 from training.run_log import last_rows
 
 ROBOT = robot_config("Go2Piper.walk.mocap")
@@ -115,6 +116,18 @@ def test_resuming_another_run_is_refused(place: Path, finished: Path, capsys: py
     )
     line = capsys.readouterr().err.strip()
     assert line.count("\n") == 0 and "another configuration (num_steps, seed)" in line
+
+
+def test_a_run_is_not_written_over(place: Path, finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    assert train(place, "first") == 2
+    assert (
+        capsys.readouterr().err.strip().endswith(f"holds a run: go on with --resume {finished}, or give another --out")
+    )
+    with hold(finished):
+        assert train(place, "first", "--resume", str(finished)) == 2
+    assert "another training is writing to" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
 
 
 def test_export_is_the_same_policy(finished: Path) -> None:

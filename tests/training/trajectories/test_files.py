@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from training import npz_reader
 from training.trajectories import TrajectoryError, load_trajectories, npz, save_trajectories, umi
 
 from .sequences import assert_same, walk
@@ -161,14 +162,14 @@ def test_the_documented_keys_are_enough(tmp_path: Path) -> None:
         ({"lengths": [-4]}, "do not add up"),
         ({"lengths": np.zeros(0, int), "rates": np.zeros(0), "names": np.zeros(0, "U1")}, "no sequences"),
         ({"rates": [50.0, 60.0]}, "a rate and a name for each"),
-        ({"lengths": [[4]]}, "'lengths' has type"),
+        ({"lengths": [[4]]}, "'lengths' has shape"),
         ({"lengths": [4.0]}, "'lengths' has type float64"),
-        ({"positions": np.zeros((4, 3, 3))}, "'positions' has type"),
+        ({"positions": np.zeros((4, 3, 3))}, "'positions' has shape"),
         ({"positions": np.zeros((4, 2))}, "sequence 0: .*shape"),
         ({"positions": np.full((4, 3), np.nan)}, "sequence 0: .*not finite"),
         ({"orientations": np.zeros((4, 4))}, "sequence 0: .*quaternion"),
         ({"rates": [-1.0]}, "sequence 0: .*rate"),
-        ({"names": np.array([{"a": 1}], dtype=object)}, "damaged or no npz"),
+        ({"names": np.array([{"a": 1}], dtype=object)}, "'names' holds objects"),
     ],
 )
 def test_refuses_broken_npz(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -185,7 +186,7 @@ def test_refuses_foreign_npz(tmp_path: Path) -> None:
 
 
 def test_refuses_npz_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "LARGEST_CONTENT", 3 << 20)
+    monkeypatch.setattr(npz_reader, "LARGEST_CONTENT", 3 << 20)
     np.savez_compressed(tmp_path / "a.npz", **arrays(), zeros=np.zeros(1 << 19))  # type: ignore[arg-type]
     assert (tmp_path / "a.npz").stat().st_size < 20_000
     with pytest.raises(TrajectoryError, match="claims to hold 4 MiB, more than 3"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from ...envs.goals import BasePoses, Ids
 from ...evaluation.layout import with_layout
 from ...models.policy import Policy
 from ..motion import Motion, MotionError
+from ..steering import Steering, SteeringConfig
 
 Array = NDArray[np.float64]
 Tick = Callable[[float], None]
@@ -33,18 +33,8 @@ COMMANDS: dict[str, tuple[float, float]] = {
 """vx (m/s) and wz (rad/s) of the clips."""
 
 
-@dataclass(frozen=True)
-class Steering:
-    """The steering task with an expert that follows velocity commands: a P controller on the heading."""
-
-    interval: tuple[float, float] = (4.0, 8.0)
-    """s between new targets."""
-    turn: float = np.pi / 2
-    """rad, largest change of direction."""
-    speed: tuple[float, float] = (0.2, 1.0)
-    """m/s"""
-    gain: float = 2.0
-    """rad/s per rad"""
+STEERING = SteeringConfig(turn=np.pi / 2)
+"""Of the held-out clips."""
 
 
 class _HomeGoals:
@@ -71,35 +61,21 @@ class _HomeGoals:
 class SteeringGoals(_HomeGoals):
     """Commands that turn the robots towards directions that change."""
 
-    def __init__(self, count: int, period: float, steering: Steering, rng: np.random.Generator) -> None:
+    def __init__(self, count: int, period: float, config: SteeringConfig, rng: np.random.Generator) -> None:
         super().__init__(np.zeros((count, 3)))
-        self._period, self._steering, self._rng = period, steering, rng
-        self.direction, self.speed, self._left = np.zeros(count), np.zeros(count), np.zeros(count)
+        self.steering = Steering(config, count, period, rng)
 
     def reset(self, ids: Ids, base: BasePoses) -> None:
         """Draw targets about where the robots look."""
-        self.direction[ids] = _heading(base)[ids]
-        self._draw(ids)
-        self._drive(base)
+        heading = _heading(base)
+        self.steering.begin(ids, heading[ids])
+        self.command[:] = self.steering.command(heading)
 
     def step(self, base: BasePoses) -> Ids:
         """Draw new targets where it is time, and steer."""
-        self._left -= self._period
-        due = np.flatnonzero(self._left <= 0.0)
-        self._draw(due)
-        self._drive(base)
-        return due
-
-    def _draw(self, ids: Ids) -> None:
-        s = self._steering
-        self.direction[ids] += self._rng.uniform(-s.turn, s.turn, ids.size)
-        self.speed[ids] = self._rng.uniform(*s.speed, ids.size)
-        self._left[ids] = self._rng.uniform(*s.interval, ids.size)
-
-    def _drive(self, base: BasePoses) -> None:
-        error = (self.direction - _heading(base) + np.pi) % (2.0 * np.pi) - np.pi
-        self.command[:, 0] = self.speed * np.clip(np.cos(error), 0.0, None)
-        self.command[:, 2] = np.clip(self._steering.gain * error, -0.8, 0.8)
+        self.steering.step()
+        self.command[:] = self.steering.command(_heading(base))
+        return np.flatnonzero(self.steering.age == 0.0)
 
 
 def _heading(base: BasePoses) -> Array:
@@ -135,7 +111,7 @@ def steering_clips(
     seconds: float = 12.0,
     warm_up: float = 2.0,
     seed: int = 2,
-    steering: Steering = Steering(),
+    steering: SteeringConfig = STEERING,
     tick: Tick = lambda done: None,
 ) -> list[Motion]:
     """Return clips of the expert in the steering task, for thresholds that training must not see. As command_clips."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...npz_reader import NUMBERS, array_names, read_arrays
 from ..motion import SHORTEST, MotionError, load_motion
-from .npz import NUMBERS, array_names, read_arrays
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ class SourceClip:
 
 def file_format(path: Path) -> str:
     """Return which of the three formats a file has. Raises MotionError: none of them."""
-    names = array_names(path)
+    names = array_names(path, MotionError)
     if {"format", "qpos", "lengths"} <= names:
         return OWN
     if {"qpos", "joint_names", "jnt_type", "frequency"} <= names:
@@ -143,7 +143,7 @@ def _read_loco_mujoco(path: Path) -> list[SourceClip]:
     kinds = {"qpos": NUMBERS, "joint_names": "U", "jnt_type": NUMBERS, "frequency": NUMBERS}
     extra = {"qvel": NUMBERS, "split_points": NUMBERS, "body_names": "U", "xpos": NUMBERS, "site_names": "U",
              "site_xpos": NUMBERS}  # fmt: skip
-    arrays = read_arrays(path, kinds | extra, extra)
+    arrays = read_arrays(path, kinds | extra, MotionError, extra)
     qpos = arrays["qpos"].astype(np.float64)
     names = [str(name) for name in arrays["joint_names"].reshape(-1)]
     types = arrays["jnt_type"].reshape(-1).astype(np.int64)
@@ -215,7 +215,9 @@ def _read_amass(path: Path) -> list[SourceClip]:
     Gender, which is a pickle in many files, and betas stay unread.
     """
     rates = ("mocap_framerate", "mocap_frame_rate")
-    arrays = read_arrays(path, {"poses": NUMBERS, "trans": NUMBERS, **dict.fromkeys(rates, NUMBERS)}, rates)
+    arrays = read_arrays(
+        path, {"poses": NUMBERS, "trans": NUMBERS, **dict.fromkeys(rates, NUMBERS)}, MotionError, rates
+    )
     found = [arrays[name] for name in rates if name in arrays]
     if not found or found[0].size != 1:
         raise MotionError("it has no mocap_framerate")

@@ -11,7 +11,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from go2_piper_description.kinematics import ArmKinematics
@@ -118,11 +118,12 @@ def _plan(settings: PlannerSettings) -> dict[str, object]:
     return {"num_knots": settings.num_knots, "plan_horizon": settings.plan_horizon, "spline": settings.spline}
 
 
-class _File:
+class _File(NamedTuple):
     """What a file holds."""
 
-    def __init__(self, meta: dict[str, object], layers: list[tuple[Numbers, Numbers]], scale: Numbers) -> None:
-        self.meta, self.layers, self.scale = meta, layers, scale
+    meta: dict[str, object]
+    layers: list[tuple[Numbers, Numbers]]
+    scale: Numbers
 
 
 def _read(path: Path) -> _File:

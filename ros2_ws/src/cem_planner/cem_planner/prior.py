@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 
 _KP = joint_array("kp")
 PLANS_PER_QUESTION = 3
+"""Plans from one question to the next; see `PolicyPrior`."""
 _MOMENT = 1e-5
 """s, for the rates of leg joints over planted feet."""
 

@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from go2_piper_description.joints import ARM_SLICE, LEG_SLICE, NUM_JOINTS
 from robot_bridge.host.hosted_plant import HostedPlant
+from robot_bridge.host.watchdog import Limits
 from robot_bridge.plant import PlantError
 from robot_bridge.types import JointTargets, RobotState
 
@@ -56,11 +57,10 @@ class RealOptions:
     """Percent of the arm's velocity limits."""
     arm_mit: bool = False
     """Gains and torques for the arm instead of its own position control; only for known firmware."""
-    silence: float = 0.1
+    silence: float = Limits().silence
     """s without targets from the bridge until the plant host damps: twenty of its periods."""
-    state_age: float = 0.08
-    """s without a state of the Go2 until the plant host damps: 40 of its periods; DIAL-MPC 0.1 s. More than the 0.05 s
-    for which Linux keeps real-time processes from running where they use a processor fully."""
+    state_age: float = Limits().state
+    """s without a state of the Go2 until the plant host damps: 40 of its periods; DIAL-MPC 0.1 s."""
     odometry: str = "legs"
     """legs: /odom from legs and IMU; none: nobody knows where the base is."""
 
@@ -85,12 +85,14 @@ class Go2PiperPlant:
         self.options = options or RealOptions()
         given = self.options
         self._go2 = Go2Driver(
-            Go2Options(given.domain, given.interface, given.sdk, given.stand_down, given.foreign_writers)
-        )
+            Go2Options(given.domain, given.interface, given.sdk, given.stand_down, given.foreign_writers,
+                       state_period=_STATE_PERIOD)
+        )  # fmt: skip
         self._arm = PiperArm(PiperOptions(given.can, given.can_interface, speed_percent=given.arm_speed,
                                           mit=given.arm_mit))  # fmt: skip
         self._odometry = LegOdometry() if given.odometry == "legs" else None
-        self._arm_targets: JointTargets | None = None
+        self._targets: JointTargets | None = None
+        """In force; None while damping."""
         self._arm_written = self._arm_read = 0.0
         self._remote = Remote()
         self._claim: IO[str] | None = None
@@ -125,7 +127,7 @@ class Go2PiperPlant:
         self._remote.step(go2.remote)
         if self._remote.stops:
             faults += ("stopped by the remote control",)
-        if self._state is None or go2.stamp - self._state.stamp > _STATE_PERIOD:
+        if self._state is None or go2.stamp != self._state.stamp:
             self._state = self._merge(go2, faults)
         elif faults != self._state.faults:
             self._state = replace(self._state, faults=faults, request=self._remote.request)
@@ -133,13 +135,16 @@ class Go2PiperPlant:
 
     def write(self, targets: JointTargets) -> None:
         """Command dog and arm, inside every limit."""
-        row = LEG_SLICE
-        self._go2.write(targets.position[row], targets.velocity[row], targets.effort[row], targets.kp[row],
-                        targets.kd[row])  # fmt: skip
         now = time.monotonic()
-        if targets is self._arm_targets and now - self._arm_written < _ARM_PERIOD:
-            return  # the arm's driver repeats them by itself
-        self._arm_targets, self._arm_written = targets, now
+        if targets is self._targets:
+            self._go2.repeat()
+            if now - self._arm_written < _ARM_PERIOD:
+                return  # the arm's driver repeats them by itself
+        else:
+            row = LEG_SLICE
+            self._go2.write(targets.position[row], targets.velocity[row], targets.effort[row], targets.kp[row],
+                            targets.kd[row])  # fmt: skip
+        self._targets, self._arm_written = targets, now
         row = ARM_SLICE
         self._write_arm(ArmTargets(targets.position[row], targets.velocity[row], targets.effort[row], targets.kp[row],
                                    targets.kd[row], targets.gripper_position))  # fmt: skip
@@ -147,7 +152,7 @@ class Go2PiperPlant:
     def damp(self) -> None:
         """Damp the legs; the arm holds where it is."""
         self._go2.damp()
-        self._arm_targets = None
+        self._targets = None
         zeros = np.zeros(6)
         self._write_arm(ArmTargets(zeros, zeros, zeros, zeros, zeros))
 
@@ -239,7 +244,7 @@ class HostedGo2PiperPlant(HostedPlant):
 
     def __init__(self, options: RealOptions | None = None) -> None:
         super().__init__(options or RealOptions())
-        self.silence, self.state_age = self.options.silence, self.options.state_age
+        self.limits = Limits(self.options.silence, self.options.state_age)
 
 
 def _claim(robot: str) -> IO[str]:

@@ -65,8 +65,8 @@ class EmulatedRobot:
         physics = self.physics
         self._network.take_commands()
         self.go2.step()
-        if self._piper is not None:
-            self._step_piper()
+        if self._piper is not None and self._piper.due(now := time.monotonic()):
+            self._step_piper(self._piper, now)
         physics.step()
         self._network.publish_state()
         self._steps += 1
@@ -75,13 +75,12 @@ class EmulatedRobot:
             if self._control is not None:
                 self._control.poll()
 
-    def _step_piper(self) -> None:
-        assert self._piper is not None
+    def _step_piper(self, piper: EmulatedPiper, now: float) -> None:
         physics = self.physics
         travel, _, force = physics.gripper
         motion = ArmMotion(physics.position[ARM_SLICE], physics.velocity[ARM_SLICE], physics.effort[ARM_SLICE],
                            travel, force)  # fmt: skip
-        targets = self._piper.step(time.monotonic(), motion)
+        targets = piper.step(now, motion)
         physics.drive_arm(Drive(targets.position, targets.velocity, targets.effort, targets.kp, targets.kd))
         physics.drive_gripper(targets.gripper_position)
 

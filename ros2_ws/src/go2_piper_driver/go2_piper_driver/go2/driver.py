@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from go2_piper_description.joints import JOINT_BY_NAME, LEG_JOINT_NAMES
@@ -17,20 +15,13 @@ from .guards import Go2Guards, Watch
 from .link import Go2Link, open_link
 from .motors import Array, fill, fill_damping, prepare
 from .release import ModeWatch, ReleaseTimes, release
-from .state import Go2State, read_state
-from .wire import CRC, Sample, WireError, crc_of_state, state_values
+from .state import Go2State, lost_packets, read_state, tick_of
+from .wire import seal_cmd
 
 _LOG = logging.getLogger(__name__)
 _CALF = np.array(["calf" in name for name in LEG_JOINT_NAMES])
 _LYING_CALF = 0.5 * (JOINT_BY_NAME["FL_calf_joint"].rest + JOINT_BY_NAME["FL_calf_joint"].stand)
 """rad; a robot whose calves are all folded further than this does not stand on them."""
-
-
-def _checksum_is_right(values: Sequence[Any]) -> bool:
-    try:
-        return bool(crc_of_state(Sample(tuple(values))) == values[CRC])
-    except WireError:
-        return False
 
 
 @dataclass(frozen=True)
@@ -50,6 +41,8 @@ class Go2Options:
     """s to wait for other writers to go: one that was killed counts for 10 s."""
     writer_check: float = 0.2
     """s between looks at other writers."""
+    state_period: float = 0.0
+    """s between two states at least; those between are only counted."""
     damping: float = 8.0
     """N m s/rad of `damp`."""
     guards: Go2Guards = field(default_factory=Go2Guards)
@@ -68,6 +61,8 @@ class Go2Driver:
         self._state: Go2State | None = None
         self._mode_watch: ModeWatch | None = None
         self._owns_motors = False
+        self._sealed = b""
+        """The command in force, as it is sent."""
         self._writers = 0
         self._writers_checked = 0.0
 
@@ -120,16 +115,16 @@ class Go2Driver:
     # -- running -------------------------------------------------------------------------------------------------------
 
     def read(self) -> Go2State | None:
-        """Return the newest state with a right checksum; the same object until the next. None before the first."""
+        """Return the newest state with a right checksum, the same object until one is due; None before the first."""
         assert self._link is not None
-        for message, stamp in self._link.take_states():
+        for sample, stamp in self._link.take_states():
             self.counts["states"] += 1
-            values = state_values(message)
-            if not _checksum_is_right(values):
+            if not sample.intact:
                 self.counts["crc_failures"] += 1
                 continue
-            self._state = read_state(values, stamp)
-            self.watch.add(self._state)
+            self.watch.add(stamp, tick_of(sample), lost_packets(sample))
+            if self._state is None or stamp - self._state.stamp > self.options.state_period:
+                self._state = read_state(sample, stamp)
         return self._state
 
     def faults(self) -> tuple[str, ...]:
@@ -158,6 +153,7 @@ class Go2Driver:
         """
         if not self._owns_motors:
             return
+        self._sealed = b""
         if not fill(self._command, position, velocity, effort, kp, kd):
             self.counts["refused_commands"] += 1
             fill_damping(self._command, self.options.damping)
@@ -166,14 +162,22 @@ class Go2Driver:
     def damp(self) -> None:
         """Damp all legs."""
         if self._owns_motors:
+            self._sealed = b""
             fill_damping(self._command, self.options.damping)
+            self._send()
+
+    def repeat(self) -> None:
+        """Send the last command again; it costs a fraction of a new one. Before the first, damp."""
+        if not self._sealed:
+            self.damp()
+        elif self._owns_motors:
             self._send()
 
     def _send(self) -> None:
         assert self._link is not None
-        self._command.seal()
+        self._sealed = self._sealed or seal_cmd(self._command)
         self.counts["commands"] += 1
-        if not self._link.write(self._command):
+        if not self._link.write(self._command.carry(self._sealed)):
             self.counts["write_failures"] += 1
 
     @property
@@ -186,9 +190,9 @@ class Go2Driver:
         values = {f"go2_{name}": str(count) for name, count in sorted(self.counts.items())}
         values["go2_link"] = self._link.name if self._link is not None else "none"
         values["go2_tick_gaps"] = str(self.watch.tick_gaps)
+        values["go2_lost_packets"] = str(self.watch.lost)
         state = self._state
         if state is not None:
-            values["go2_lost_packets"] = str(state.lost)
             values["go2_hottest_motor_c"] = f"{state.temperature.max():.0f}"
             values["go2_battery"] = f"{100 * state.charge:.0f} %, {state.voltage:.1f} V"
             values["go2_foot_force"] = " ".join(f"{force:.0f}" for force in state.foot_force)

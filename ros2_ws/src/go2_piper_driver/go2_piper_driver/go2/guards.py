@@ -37,18 +37,20 @@ class Watch:
         self.guards = guards or Go2Guards()
         self.tick_gaps = 0
         """States that never came, by the robot's clock."""
+        self.lost = 0
+        """Packets that the motors have lost since power-on."""
         self._tick: int | None = None
         self._recent: deque[tuple[float, int, int]] = deque()
 
-    def add(self, state: Go2State) -> None:
-        """Take in the next state."""
+    def add(self, stamp: float, tick: int, lost: int) -> None:
+        """Take in the next state: when it came (s), the robot's clock (ms), packets lost by the motors so far."""
         if self._tick is not None:
-            step = state.tick - self._tick
+            step = tick - self._tick
             if 2 < step < 10_000:  # the period is 2 ms; a larger jump is a restart of the robot
                 self.tick_gaps += (step - 1) // 2
-        self._tick = state.tick
-        self._recent.append((state.stamp, state.lost, self.tick_gaps))
-        while state.stamp - self._recent[0][0] > 1.0:
+        self._tick, self.lost = tick, lost
+        self._recent.append((stamp, lost, self.tick_gaps))
+        while stamp - self._recent[0][0] > 1.0:
             self._recent.popleft()
 
     def _rates(self) -> tuple[float, float]:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from robot_bridge.plant import PlantError
 
+from .wire import Sample
+
 LOW_CMD = "rt/lowcmd"
 LOW_STATE = "rt/lowstate"
 SDKS = ("auto", "unitree", "own")
@@ -25,7 +27,7 @@ class Go2Link(Protocol):
     def new_command(self) -> Any:
         """Return a LowCmd message that `write` takes, all fields zero."""
 
-    def take_states(self) -> list[tuple[Any, float]]:
+    def take_states(self) -> list[tuple[Sample, float]]:
         """Return the LowState messages that came since the last call, with their times of arrival (monotonic, s)."""
 
     def advertise(self) -> None:

@@ -70,12 +70,13 @@ class LowCmd_(IdlStruct, typename="unitree_go.msg.dds_.LowCmd_"):
     crc: uint32 = 0
 
     def serialize(self, *_: Any, **__: Any) -> bytes:
-        """Return the sample as little-endian CDR: the sealed one, once, or the fields as they are."""
+        """Return the sample as little-endian CDR: the given bytes, once, or the fields as they are."""
         return self.__dict__.pop("sealed", None) or wire.pack_cmd(self)
 
-    def seal(self) -> None:
-        """Set the checksum and keep the bytes for the next `serialize`. Raises WireError."""
-        self.__dict__["sealed"] = wire.seal_cmd(self)
+    def carry(self, sample: bytes) -> "LowCmd_":
+        """Let the next `serialize` return these bytes, whatever the fields say, and return this message."""
+        self.__dict__["sealed"] = sample
+        return self
 
     @classmethod
     def deserialize(cls, data: bytes, *_: Any, **__: Any) -> wire.Sample:

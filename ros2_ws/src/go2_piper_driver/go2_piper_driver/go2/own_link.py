@@ -17,7 +17,7 @@ from robot_bridge.plant import PlantError
 from . import messages, shim
 from .link import LOW_CMD, LOW_STATE
 from .services import TIMEOUT, request_topic, response_topic
-from .wire import WireError
+from .wire import Sample, WireError
 from .writers import WriterWatch
 
 QUEUE = 16
@@ -70,7 +70,7 @@ class OwnLink:
         """See `Go2Link`."""
         return messages.LowCmd_()
 
-    def take_states(self) -> list[tuple[Any, float]]:
+    def take_states(self) -> list[tuple[Sample, float]]:
         """See `Go2Link`."""
         now = time.monotonic()
         return [(sample, now) for sample in take(self._states)]

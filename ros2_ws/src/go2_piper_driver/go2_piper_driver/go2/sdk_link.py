@@ -17,6 +17,7 @@ from robot_bridge.plant import PlantError
 from . import messages, shim  # before any topic of the SDK
 from .link import LOW_CMD, LOW_STATE
 from .services import TIMEOUT
+from .wire import Sample
 from .writers import WriterWatch
 
 _QUEUE = 16
@@ -55,7 +56,7 @@ class SdkLink:
             raise PlantError(f"unitree_sdk2py cannot join DDS domain {domain} on {interface}: {reason}") from error
         self._participant = DomainParticipant(domain)
         self._watch = WriterWatch(self._participant)
-        self._arrived: deque[tuple[Any, float]] = deque(maxlen=_QUEUE)
+        self._arrived: deque[tuple[Sample, float]] = deque(maxlen=_QUEUE)
         self._states = self._channel.ChannelSubscriber(LOW_STATE, messages.LowState_)
         self._states.Init(lambda state: self._arrived.append((state, time.monotonic())), _QUEUE)
         self._publisher: Any = None
@@ -65,7 +66,7 @@ class SdkLink:
         """See `Go2Link`."""
         return messages.LowCmd_()
 
-    def take_states(self) -> list[tuple[Any, float]]:
+    def take_states(self) -> list[tuple[Sample, float]]:
         """See `Go2Link`."""
         taken = []
         while self._arrived:

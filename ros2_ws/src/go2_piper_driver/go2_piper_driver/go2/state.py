@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +21,11 @@ class Go2State:
 
     stamp: float
     """When it arrived, monotonic, s."""
-    tick: int
-    """The robot's clock, ms (assumed)."""
     position: Array
     velocity: Array
     effort: Array
     temperature: Array
     """degrees C."""
-    lost: int
-    """Packets that the motors have lost since power-on, all legs together."""
     orientation: Array
     """x, y, z, w."""
     angular_velocity: Array
@@ -47,26 +42,46 @@ class Go2State:
     """The remote control's 40 bytes."""
 
 
-def read_state(values: Sequence[Any], stamp: float) -> Go2State:
-    """Return a LowState, given as its values (`wire.state_values`), in our terms."""
-    motors = wire.rows(values, wire.STATE_MOTORS, wire.STATE_ROW)[_SLOTS].T
-    w, x, y, z = values[wire.STATE_QUATERNION]
-    cells = [value for value in values[wire.STATE_CELLS] if value > 0]
-    force = values[wire.STATE_FOOT_FORCE]
+_TEMPERATURES = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.TEMPERATURE_OF_MOTOR]
+                 for slot in SLOTS]  # fmt: skip
+_LOST = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.LOST_OF_MOTOR] for slot in SLOTS]
+_COLUMNS = [wire.STATE_Q, wire.STATE_DQ, wire.STATE_TAU]
+_FEET = list(FEET)
+_AT = wire.STATE.offsets
+_CELLS = struct.Struct(f"<{wire.CELLS}H")
+_FORCES, _UINT, _FLOAT = struct.Struct("<4h"), struct.Struct("<I"), struct.Struct("<f")
+
+
+def tick_of(sample: wire.Sample) -> int:
+    """Return the robot's clock, ms (assumed)."""
+    return int(_UINT.unpack_from(sample.data, _AT[wire.STATE_TICK])[0])
+
+
+def lost_packets(sample: wire.Sample) -> int:
+    """Return the packets that the leg motors have lost since power-on, all together."""
+    return sum(_UINT.unpack_from(sample.data, place)[0] for place in _LOST)
+
+
+def read_state(sample: wire.Sample, stamp: float) -> Go2State:
+    """Return a LowState in our terms."""
+    data = sample.data
+    motors = wire.STATE.motors(data)[_SLOTS]
+    position, velocity, effort = motors[:, _COLUMNS].T.astype(np.float64)
+    imu = np.frombuffer(data, "<f4", 10, _AT[wire.STATE_IMU]).astype(np.float64)
+    cells = [value for value in _CELLS.unpack_from(data, _AT[wire.STATE_CELLS]) if value > 0]
+    force = _FORCES.unpack_from(data, _AT[wire.STATE_FOOT_FORCE])
     return Go2State(
         stamp=stamp,
-        tick=values[wire.STATE_TICK],
-        position=motors[1],
-        velocity=motors[2],
-        effort=motors[4],
-        temperature=motors[8],
-        lost=int(motors[9].sum()),
-        orientation=np.array((x, y, z, w)),
-        angular_velocity=np.array(values[wire.STATE_GYRO]),
-        linear_acceleration=np.array(values[wire.STATE_ACCEL]),
-        foot_force=np.array([force[place] for place in FEET], dtype=np.float64),
-        charge=values[wire.STATE_SOC] / 100.0,
-        voltage=values[wire.STATE_VOLTAGE],
+        position=position,
+        velocity=velocity,
+        effort=effort,
+        temperature=np.array([float(data[place]) for place in _TEMPERATURES]),
+        orientation=imu[[1, 2, 3, 0]],
+        angular_velocity=imu[4:7],
+        linear_acceleration=imu[7:10],
+        foot_force=np.array([float(force[place]) for place in _FEET]),
+        charge=data[_AT[wire.STATE_SOC]] / 100.0,
+        voltage=_FLOAT.unpack_from(data, _AT[wire.STATE_VOLTAGE])[0],
         weakest_cell=min(cells) / 1000.0 if cells else float("inf"),
-        remote=bytes(values[wire.STATE_REMOTE]),
+        remote=data[_AT[wire.STATE_REMOTE] : _AT[wire.STATE_REMOTE] + wire.REMOTE_BYTES],
     )

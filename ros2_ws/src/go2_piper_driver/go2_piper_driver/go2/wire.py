@@ -3,7 +3,8 @@
 Both layouts hold the same values in the same order and differ in padding only: the C compiler aligns each motor's
 record, CDR aligns single values. The checksum is CRC-32 (polynomial 0x04C11DB7, start 0xFFFFFFFF, most significant
 bit first, no final xor) over the little-endian words of the C struct but the last, which is the checksum itself.
-`binascii.crc32` does the same with all bits mirrored; so words are mirrored, which is cheap by a table.
+`binascii.crc32` does the same with all bits mirrored; so bytes are gathered from the sample as the words need them and
+mirrored by a table. Received messages stay bytes: at 500 Hz nobody can afford an object for every value.
 """
 
 from __future__ import annotations
@@ -21,13 +22,6 @@ CDR_HEADER = b"\x00\x01\x00\x00"
 """Plain CDR, little endian."""
 
 _MOTORS = 20
-# the first motor's mode follows a 16-bit value, the others' a 32-bit value
-_CDR_CMD = struct.Struct("<4B4IH" + "Bx5f3I" + "B3x5f3I" * 19 + "4B" + "55Bx2I")
-_CDR_STATE = struct.Struct("<4B4IH2x" + "13fB" + "B2x7fB3x3I" + "B3x7fB3x3I" * 19 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I")
-_C_CMD = struct.Struct("<4B4IH2x" + "B3x5f3I" * 20 + "4B" + "55Bx2I")
-_C_STATE = struct.Struct("<4B4IH2x" + "13fB3x" + "B3x7fB3x3I" * 20 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I")
-CRC = -1
-"""Place of the checksum among the values."""
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -35,13 +29,94 @@ class WireError(ValueError):
     """A sample that is no such message, or a message that does not fit; one line."""
 
 
+class Layout:
+    """Where the values of one message are in a CDR sample.
+
+    Args:
+        what: name of the message.
+        cdr: its values in CDR, as `struct` writes them.
+        c: the same in the C struct, for the checksum.
+        first: place of the first motor's first value (mode) among the values.
+        row: values of a motor, and 32-bit words from one motor's q to the next one's.
+    """
+
+    def __init__(self, what: str, cdr: str, c: str, first: int, row: int) -> None:
+        self.what, self.first, self.row = what, first, row
+        self.cdr = struct.Struct(cdr)
+        self.size = len(CDR_HEADER) + self.cdr.size
+        """Bytes of a sample."""
+        # each byte of a sample that says where it is, read as CDR and written as C, tells where C has it from
+        plain, padded = (struct.Struct(text.translate(str.maketrans("fhi", "IHI"))) for text in (cdr, c))
+        place = np.arange(len(CDR_HEADER), self.size)
+        low, high = (plain.unpack((place >> shift).astype(np.uint8).tobytes()) for shift in (0, 8))
+        self.offsets = tuple(one & 255 | (ten & 255) << 8 for one, ten in zip(low, high, strict=True))
+        """Of each value in a sample, bytes."""
+        ones, tens = (np.frombuffer(padded.pack(*values), np.uint8).astype(np.intp) for values in (low, high))
+        words = (ones | tens << 8)[:-4].reshape(-1, 4)  # padding has place 0, which is a zero of the header
+        self._gathered = np.ascontiguousarray(words[:, ::-1]).ravel()  # most significant byte first
+
+    def checksum(self, sample: bytes | bytearray) -> int:
+        """Return the checksum that a sample should have."""
+        return _crc(np.frombuffer(sample, np.uint8)[self._gathered].tobytes())
+
+    def checksum_in(self, sample: bytes | bytearray) -> int:
+        """Return the checksum that a sample has."""
+        return int.from_bytes(sample[self.size - 4 : self.size], "little")
+
+    def motors(self, sample: bytes | bytearray) -> NDArray[np.float32]:
+        """Return the 32-bit words of the motors from q on, a view of shape (20, row); columns below."""
+        words = np.frombuffer(sample, "<f4", _MOTORS * self.row, self.offsets[self.first + 1])
+        return words.reshape(_MOTORS, self.row)
+
+    def check(self, data: bytes) -> None:
+        """Refuse what is no sample of this message. Raises WireError."""
+        if data[:2] != CDR_HEADER[:2] or not self.size <= len(data) <= self.size + 3:
+            raise WireError(f"a sample of {len(data)} bytes is no {self.what}: it has {self.size}, little endian")
+
+    def pack(self, values: Sequence[Any]) -> bytes:
+        """Return values as a sample. Raises WireError."""
+        try:
+            return CDR_HEADER + self.cdr.pack(*values)
+        except (struct.error, OverflowError, TypeError) as error:
+            raise WireError(f"{self.what} cannot be packed: {error}") from None
+
+    def seal(self, values: Sequence[Any]) -> bytes:
+        """Return values as a sample with the right checksum. Raises WireError."""
+        sample = self.pack(values)
+        return sample[:-4] + self.checksum(sample).to_bytes(4, "little")
+
+
+# the first motor's mode follows a 16-bit value, the others' a 32-bit value
+COMMAND = Layout(
+    "LowCmd", "<4B4IH" + "Bx5f3I" + "B3x5f3I" * 19 + "4B" + "55Bx2I", "<4B4IH2x" + "B3x5f3I" * 20 + "4B" + "55Bx2I",
+    first=9, row=9,
+)  # fmt: skip
+STATE = Layout(
+    "LowState",
+    "<4B4IH2x" + "13fB" + "B2x7fB3x3I" + "B3x7fB3x3I" * 19 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I",
+    "<4B4IH2x" + "13fB3x" + "B3x7fB3x3I" * 20 + "4BiH4B15H" + "8hI41B3xf2B2x2f4H2I",
+    first=23, row=12,
+)  # fmt: skip
+
+
 @dataclass
 class Sample:
-    """A received message as the plain sequence of its values: ten times as cheap as objects for every motor."""
+    """A received message: its bytes, which are looked at where somebody wants to know."""
 
-    values: tuple[Any, ...]
+    data: bytes
+    layout: Layout
     sample_info: Any = None
     """Set by cyclonedds."""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All values in the order of the fields."""
+        return self.layout.cdr.unpack_from(self.data, len(CDR_HEADER))
+
+    @property
+    def intact(self) -> bool:
+        """Whether the checksum is right."""
+        return self.layout.checksum(self.data) == self.layout.checksum_in(self.data)
 
 
 def cmd_values(message: Any) -> Sequence[Any]:
@@ -75,86 +150,58 @@ def state_values(message: Any) -> Sequence[Any]:
     return values
 
 
-def _pack(layout: struct.Struct, values: Sequence[Any], what: str) -> bytes:
-    try:
-        return layout.pack(*values)
-    except (struct.error, OverflowError, TypeError) as error:
-        raise WireError(f"{what} cannot be packed: {error}") from None
-
-
-def _unpack(layout: struct.Struct, data: bytes, what: str) -> tuple[Any, ...]:
-    body = data[4:]
-    if data[:2] != CDR_HEADER[:2] or not layout.size <= len(body) <= layout.size + 3:
-        raise WireError(f"a sample of {len(data)} bytes is no {what}: it has {layout.size + 4}, little endian")
-    return layout.unpack_from(body)
-
-
 def pack_cmd(message: Any) -> bytes:
     """Return a LowCmd as a CDR sample. Raises WireError."""
-    return CDR_HEADER + _pack(_CDR_CMD, cmd_values(message), "LowCmd")
+    return COMMAND.pack(cmd_values(message))
 
 
 def pack_state(message: Any) -> bytes:
     """Return a LowState as a CDR sample. Raises WireError."""
-    return CDR_HEADER + _pack(_CDR_STATE, state_values(message), "LowState")
+    return STATE.pack(state_values(message))
 
 
 def seal_cmd(message: Any) -> bytes:
-    """Give a LowCmd its checksum and return it as a CDR sample, packing its values only once. Raises WireError."""
-    values = list(cmd_values(message))
-    message.crc = values[CRC] = crc32(_pack(_C_CMD, values, "LowCmd")[:-4])
-    return CDR_HEADER + _pack(_CDR_CMD, values, "LowCmd")
-
-
-def seal_state(values: list[Any]) -> bytes:
-    """Give a LowState, as the list of its values, its checksum and return it as a CDR sample. Raises WireError."""
-    values[CRC] = crc32(_pack(_C_STATE, values, "LowState")[:-4])
-    return CDR_HEADER + _pack(_CDR_STATE, values, "LowState")
+    """Return a LowCmd as a CDR sample with the right checksum. Raises WireError."""
+    return COMMAND.seal(cmd_values(message))
 
 
 def unpack_cmd(data: bytes) -> Sample:
-    """Return the values of a CDR sample of LowCmd. Raises WireError."""
-    return Sample(_unpack(_CDR_CMD, data, "LowCmd"))
+    """Return a CDR sample of LowCmd. Raises WireError."""
+    COMMAND.check(data)
+    return Sample(data, COMMAND)
 
 
 def unpack_state(data: bytes) -> Sample:
-    """Return the values of a CDR sample of LowState. Raises WireError."""
-    return Sample(_unpack(_CDR_STATE, data, "LowState"))
+    """Return a CDR sample of LowState. Raises WireError."""
+    STATE.check(data)
+    return Sample(data, STATE)
 
 
 def crc32(words: bytes) -> int:
     """Return the Go2's checksum of little-endian 32-bit words."""
+    return _crc(np.frombuffer(words, np.uint8).reshape(-1, 4)[:, ::-1].tobytes())
+
+
+def _crc(turned: bytes) -> int:
+    """Return the checksum of 32-bit words whose most significant byte comes first."""
     # most significant bit first over each word = least significant first over the word's bytes turned and mirrored
-    turned = bytearray(len(words))
-    for offset in range(4):
-        turned[offset::4] = words[3 - offset :: 4]
     mirrored = binascii.crc32(turned.translate(_MIRROR)) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-def crc_of_cmd(message: Any) -> int:
-    """Return the checksum that a LowCmd, or a sample of one, should have. Raises WireError."""
-    return crc32(_pack(_C_CMD, cmd_values(message), "LowCmd")[:-4])
-
-
-def crc_of_state(message: Any) -> int:
-    """Return the checksum that a LowState, or a sample of one, should have. Raises WireError."""
-    return crc32(_pack(_C_STATE, state_values(message), "LowState")[:-4])
-
-
-# Where the fields are among the values. The motors are rows of CMD_ROW or STATE_ROW values from ..._MOTORS on.
-CMD_MOTORS, CMD_ROW = 9, 9
-STATE_QUATERNION, STATE_GYRO, STATE_ACCEL = slice(9, 13), slice(13, 16), slice(16, 19)
-STATE_MOTORS, STATE_ROW = 23, 12
-_AFTER = STATE_MOTORS + STATE_ROW * _MOTORS
-STATE_SOC, STATE_CELLS = _AFTER + 3, slice(_AFTER + 10, _AFTER + 25)
-STATE_CURRENT, STATE_VOLTAGES = _AFTER + 4, slice(_AFTER + 78, _AFTER + 80)
-STATE_RPY, STATE_IMU_TEMPERATURE = slice(19, 22), 22
-STATE_NTC = slice(_AFTER + 76, _AFTER + 78)
-STATE_FOOT_FORCE, STATE_TICK = slice(_AFTER + 25, _AFTER + 29), _AFTER + 33
-STATE_REMOTE, STATE_VOLTAGE = slice(_AFTER + 34, _AFTER + 74), _AFTER + 78
-
-
-def rows(values: Sequence[Any], first: int, width: int) -> NDArray[np.float64]:
-    """Return the motors as an array of shape (20, width), fields in their order."""
-    return np.array(values[first : first + width * _MOTORS], dtype=np.float64).reshape(_MOTORS, width)
+# Columns of `Layout.motors`. Modes and temperatures are single bytes, found by `Layout.offsets`.
+CMD_FLOATS = 5
+"""q, dq, tau, kp, kd."""
+STATE_Q, STATE_DQ, STATE_TAU, STATE_LOST = 0, 1, 3, 8
+# Where the other fields are among the values of a LowState.
+STATE_IMU = 9
+"""Quaternion w, x, y, z, turn rates and accelerations: ten float32."""
+STATE_RPY, STATE_IMU_TEMPERATURE = 19, 22
+TEMPERATURE_OF_MOTOR, LOST_OF_MOTOR = 8, 9
+"""Places among the values of a motor."""
+_AFTER = STATE.first + STATE.row * _MOTORS
+STATE_SOC, STATE_CURRENT, STATE_CELLS = _AFTER + 3, _AFTER + 4, _AFTER + 10
+CELLS = 15
+STATE_FOOT_FORCE, STATE_TICK, STATE_REMOTE = _AFTER + 25, _AFTER + 33, _AFTER + 34
+REMOTE_BYTES = 40
+STATE_NTC, STATE_VOLTAGE = _AFTER + 76, _AFTER + 78

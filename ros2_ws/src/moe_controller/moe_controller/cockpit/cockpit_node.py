@@ -25,10 +25,10 @@ from std_msgs.msg import Float64MultiArray, String
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from ..calls import PUSH, STOP, Calls
 from ..goals import BASE_LINK, ODOM, EeGoal, GoalError
 from ..messages import quaternion_of, trajectory_message, trajectory_of
 from ..trajectory import PoseTrajectory
-from .calls import PUSH, STOP, Calls
 from .heard import Heard
 from .local_server import LOOPBACK, LocalServer, PortError
 from .marker_scene import MarkerScene

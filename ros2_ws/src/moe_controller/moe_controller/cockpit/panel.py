@@ -17,8 +17,8 @@ import viser
 from go2_piper_description.joints import GRIPPER
 from scipy.spatial.transform import Rotation
 
+from ..calls import PUSH, SERVICES
 from ..trajectory import IDENTITY
-from .calls import PUSH, SERVICES
 from .heard import Array, Heard
 from .plots import Plots
 from .robot_scene import RobotScene, wxyz

@@ -7,6 +7,7 @@ lockstep it also releases simulation time slice by slice, and gives goals only w
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -23,6 +24,9 @@ from .player import Ending, Interrupted, LinkError, Player, Progress
 from .scenarios import ScenarioError, goals
 from .status import LiveStatus
 from .summary import Setting, print_summary, summarise
+
+NICENESS = 5
+"""The control loops go first: what it hears waits for it."""
 
 
 def play(node: OperatorNode, live: LiveStatus) -> Ending:
@@ -73,6 +77,7 @@ def run(node: OperatorNode) -> int:
 
 def main() -> None:
     """Run the operator."""
+    os.nice(NICENESS)
     # no handlers of rclpy: after Ctrl-C the node still has a summary to write
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:

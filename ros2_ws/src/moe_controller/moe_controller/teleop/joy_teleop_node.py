@@ -15,9 +15,10 @@ from robot_bridge.inbox import Inbox
 from robot_bridge.run_node import run_node
 from sensor_msgs.msg import Joy
 
+from ..calls import SERVICES, STOP
 from .joy_map import JoyMapError, load_joy_map
 from .motion import Motion
-from .output import SERVICES, TeleopOutput
+from .output import TeleopOutput
 
 MAPPING = "joy.yaml"
 _PERIOD = 0.02
@@ -32,26 +33,26 @@ class JoyTeleop(Node):
         path = str(self._declare("mapping", "", "yaml file; empty for the shipped one"))
         self._map = load_joy_map(Path(path) if path else shipped_mapping())
         self.motion = Motion(time.monotonic)
-        self._output = TeleopOutput(self, self.get_logger().info)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self._output = TeleopOutput(self, self.get_logger().info, lambda: self._executor.spin_once(timeout_sec=0.0))
         self._inbox = Inbox(self)
         self._inbox.subscribe(Joy, "joy", self._on_joy, 10, warn=True)
         self._down: frozenset[str] | None = None
-        """Buttons of the last message; None before the first, whose buttons may be held from earlier."""
+        """Buttons of the last message; None before the first, of whose buttons only a stop counts: they may be old."""
         self._sent = 0.0
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self)
 
     def _declare(self, name: str, default: Any, description: str) -> Any:
         return self.declare_parameter(name, default, ParameterDescriptor(description=description)).value
 
     def _on_joy(self, message: Joy) -> None:
         asked = self._map.read(message.axes, message.buttons)
-        before = asked.pressed if self._down is None else self._down
+        before = asked.pressed - {STOP} if self._down is None else self._down
         self._down = asked.pressed
         fresh = asked.pressed - before
-        if "estop" in fresh:
+        if STOP in fresh:
             self.motion.release()
-            self._output.call("estop")
+            self._output.call(STOP)
             return
         for name in SERVICES:
             # damping is for emergencies, everything else only with the dead man's button
@@ -74,7 +75,6 @@ class JoyTeleop(Node):
         if time.monotonic() - self._sent >= _SEND_PERIOD:
             self._sent = time.monotonic()
             self._output.send(self.motion)
-        self._executor.spin_once(timeout_sec=0.0)
         self._output.hear()
 
     def close(self) -> None:

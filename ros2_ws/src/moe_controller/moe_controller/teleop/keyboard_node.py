@@ -27,10 +27,10 @@ class Keyboard(Node):
     def __init__(self) -> None:
         super().__init__("keyboard_teleop", start_parameter_services=False)
         self.motion = Motion(time.monotonic)
-        self.output = TeleopOutput(self, _say)
-        self.recording = TrajectoryRecording(Path(), _say)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
+        self.output = TeleopOutput(self, _say, lambda: self._executor.spin_once(timeout_sec=0.0))
+        self.recording = TrajectoryRecording(Path(), _say)
 
     def press(self, keys: str) -> None:
         """Take keys; a stop goes before everything else."""
@@ -54,7 +54,6 @@ class Keyboard(Node):
             self.recording.note(self.motion.target.copy(), np.array(IDENTITY), "base_link")
         if (path := self.recording.take_to_send()) is not None:
             self.output.send_path(*path)
-        self._executor.spin_once(timeout_sec=0.0)
         self.output.hear()
 
     def close(self) -> None:

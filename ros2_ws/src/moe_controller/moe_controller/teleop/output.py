@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from geometry_msgs.msg import PoseStamped, Twist
 from go2_piper_description.joints import GRIPPER
 from sensor_msgs.msg import JointState
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
+from ..calls import STOP, Calls
 from ..goals import BASE_LINK
 from ..messages import trajectory_message
 from ..trajectory import PoseTrajectory
@@ -20,10 +19,6 @@ from .motion import Motion
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-SERVICES = ("stand", "activate", "sit", "damp", "reset", "estop")
-PATIENCE = 5.0
-"""s for the answer of a service."""
-
 
 class TeleopOutput:
     """Publishers and clients of a teleoperating node.
@@ -31,16 +26,15 @@ class TeleopOutput:
     Args:
         node: owner.
         tell: shows a line to the person.
+        spin: takes an answer that has come, if there is one.
     """
 
-    def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, node: Node, tell: Callable[[str], None], spin: Callable[[], None]) -> None:
         self._velocity = node.create_publisher(Twist, "cmd_vel", 10)
         self._target = node.create_publisher(PoseStamped, "ee_target", 10)
         self._gripper = node.create_publisher(JointState, "gripper_command", 10)
         self._path = node.create_publisher(MultiDOFJointTrajectory, "ee_trajectory", 10)
-        self._clients = {name: node.create_client(Trigger, f"safety/{name}") for name in SERVICES}
-        self._answers: list[tuple[str, Any, float]] = []
+        self._calls = Calls(node, tell, spin)
 
     def send(self, motion: Motion) -> bool:
         """Let the motion go on and publish it; return whether the target has changed."""
@@ -64,22 +58,12 @@ class TeleopOutput:
         self._path.publish(trajectory_message(trajectory, frame))
 
     def call(self, service: str) -> None:
-        """Call a service of the gate."""
-        client = self._clients[service]
-        if not client.service_is_ready():
-            self._tell(f"{service}: the bridge does not offer it (is it running?)")
-            return
-        self._answers.append((service, client.call_async(Trigger.Request()), time.monotonic()))
+        """Call a service of the gate; the emergency stop goes out even where nobody seems to offer it."""
+        if service == STOP:
+            self._calls.stop()
+        else:
+            self._calls.call(service)
 
     def hear(self) -> None:
-        """Tell what the services have answered."""
-        waiting = []
-        for name, future, since in self._answers:
-            if future.done():
-                answer = future.result()
-                self._tell(f"{name}: {'ok' if answer.success else 'refused'}, {answer.message}")
-            elif time.monotonic() - since > PATIENCE:
-                self._tell(f"{name}: no answer from the bridge")
-            else:
-                waiting.append((name, future, since))
-        self._answers = waiting
+        """Tell what the services have answered; repeat a stop that was not answered."""
+        self._calls.turn()

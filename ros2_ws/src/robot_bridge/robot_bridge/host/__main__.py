@@ -63,7 +63,7 @@ def main(descriptor: int) -> int:
         if hello.get("rescue"):
             device.rescue()
             return 0
-        limits = Limits(float(hello["silence"]), float(hello["state_age"]))
+        limits = Limits(**{name: float(value) for name, value in hello["limits"].items()})
         loop = Loop(device, channel, limits, float(hello["period"]))
         if not stopped:
             loop.scheduling = make_punctual()

@@ -17,6 +17,7 @@ from ..types import JointTargets, RobotState
 from . import layout
 from .channel import Channel, Closed, make_pair
 from .local_plant import from_record, from_targets
+from .watchdog import Limits
 
 _STOP_TIME = 8.0
 """s that the host has to leave the robot in a safe posture."""
@@ -35,10 +36,8 @@ class HostedPlant:
     """Interpreter of the host; empty for this one's."""
     start_time: ClassVar[float] = 60.0
     """s that the plant may take to start."""
-    silence: float = 0.1
-    """s without targets until the host damps."""
-    state_age: float = 0.08
-    """s without a state until the host damps."""
+    limits: Limits = Limits()
+    """Of the host's watchdog."""
     period: ClassVar[float] = 0.002
     """s of the host's loop."""
 
@@ -108,8 +107,8 @@ class HostedPlant:
             )
         self._channel = Channel(ours)
         self._ended_well = False
-        hello = {"entry": self.entry, "options": options, "silence": self.silence, "state_age": self.state_age,
-                 "period": self.period, "rescue": rescue}  # fmt: skip
+        limits = self.limits._asdict()
+        hello = {"entry": self.entry, "options": options, "limits": limits, "period": self.period, "rescue": rescue}
         self._channel.send(layout.pack_json(layout.HELLO, hello))
 
     def _environment(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections import Counter
 from typing import Any
 
@@ -10,11 +11,11 @@ import numpy as np
 from go2_piper_description.joints import LEG_SLICE
 
 from ...go2 import messages, wire
-from ...go2.motors import FEET, SLOTS
+from ...go2.motors import FEET, SERVO, SLOTS
 from ..physics import PERIOD, Drive, Physics
 from .faults import Go2Faults
 from .motion_service import MotionService
-from .motors import check_crc, read_drive
+from .motors import read_drive
 
 LOSS_BEHAVIOURS = ("hold", "damp", "limp")
 """What the motors do when commands stop; nobody has published what real ones do."""
@@ -22,14 +23,45 @@ LOSS_TIME = 0.1
 """s without a command until then; assumed."""
 _LOSS_DAMPING = 2.0
 _AMBIENT = 25.0
+_WARMING_STEPS = 10
+"""Steps between two looks at temperatures."""
 _HEATING = 0.004
 """degrees C per s and (N m)2: a standing robot's thighs reach 60 C in about ten minutes."""
 _COOLING = 0.005
 """1/s."""
 _FULL_VOLTAGE, _EMPTY_VOLTAGE = 33.6, 24.0
 _CELLS = 8
-_ROWS = tuple(wire.STATE_MOTORS + wire.STATE_ROW * slot for slot in SLOTS)
-"""Where the leg motors are among the values of a LowState, canonical order."""
+_SLOTS = list(SLOTS)
+_MEASURED = np.array([slot * wire.STATE.row + column for column in (wire.STATE_Q, wire.STATE_DQ, wire.STATE_TAU)
+                      for slot in SLOTS])  # fmt: skip
+"""Places of positions, velocities and torques among the words of the motors."""
+_FORCES = [FEET.index(place) for place in range(len(FEET))]
+"""Which foot is at which place of the message."""
+_TEMPERATURES = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.TEMPERATURE_OF_MOTOR]
+                 for slot in SLOTS]  # fmt: skip
+
+
+class StateSample:
+    """A LowState as bytes that are filled in place."""
+
+    def __init__(self) -> None:
+        message = messages.LowState_(head=[0xFE, 0xEF], level_flag=0xFF)
+        for slot in SLOTS:
+            message.motor_state[slot].mode = SERVO
+        message.bms_state.current, message.power_a = -3000, 3.0
+        message.temperature_ntc1 = message.temperature_ntc2 = 40
+        self._buffer = bytearray(message.serialize())
+        self.bytes = np.frombuffer(self._buffer, np.uint8)
+        self.motors = wire.STATE.motors(self._buffer)
+
+    def put(self, layout: str, value: int, *numbers: float) -> None:
+        """Write numbers from a value's place on."""
+        struct.pack_into(layout, self._buffer, wire.STATE.offsets[value], *numbers)
+
+    def sealed(self) -> bytes:
+        """Return the bytes with their checksum."""
+        self._buffer[-4:] = wire.STATE.checksum(self._buffer).to_bytes(4, "little")
+        return bytes(self._buffer)
 
 
 class EmulatedGo2:
@@ -53,20 +85,24 @@ class EmulatedGo2:
         self.applied: Drive = Drive.off(12)
         """What the motors do now."""
         self._lost = 0.0
-        self._tick = 0
-        self._values = list(wire.state_values(messages.LowState_(head=[0xFE, 0xEF], level_flag=0xFF)))
+        self._tick = self._steps = 0
+        self._command, self._read = b"", None  # type: tuple[bytes, tuple[Drive, Counter[str]] | None]
+        """Bytes of the last command, and what they say; None for a wrong checksum."""
+        self._sample = StateSample()
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
-    def take_command(self, command: Any) -> None:
+    def take_command(self, command: wire.Sample) -> None:
         """Obey a LowCmd, if its checksum is right and the motors are released."""
         if self.faults.deaf:
             return
         self.counts["commands"] += 1
-        if not check_crc(command):
+        if command.data != self._command:  # most are repeated
+            self._command, self._read = command.data, read_drive(command) if command.intact else None
+        if self._read is None:
             self.counts["crc_errors"] += 1
             return
-        drive, broken = read_drive(command)
+        drive, broken = self._read
         for limit, count in broken.items():
             self.counts[f"limit: {limit}"] += count
         if self.service.mode:
@@ -82,11 +118,16 @@ class EmulatedGo2:
             self.service.answer("motion_switcher", 1002, '{"name": "normal"}')
         self.applied = self._drive()
         self.physics.drive_legs(self.applied)
-        torque = self.physics.effort[LEG_SLICE]
-        warming = _HEATING * torque**2 - _COOLING * (self.temperature - _AMBIENT) + faults.heat
-        self.temperature = np.clip(self.temperature + warming * PERIOD, 0.0, 255.0)
+        self._steps += 1
+        if self._steps % _WARMING_STEPS == 0:
+            self._warm(_WARMING_STEPS * PERIOD)
         self.charge = max(self.charge - (faults.drain + 1e-4) * PERIOD, 0.0)
         self._lost += faults.lost_rate * PERIOD
+
+    def _warm(self, seconds: float) -> None:
+        torque = self.physics.effort[LEG_SLICE]
+        warming = _HEATING * torque**2 - _COOLING * (self.temperature - _AMBIENT) + self.faults.heat
+        self.temperature = np.clip(self.temperature + warming * seconds, 0.0, 255.0)
 
     def _drive(self) -> Drive:
         physics = self.physics
@@ -106,59 +147,48 @@ class EmulatedGo2:
         faults = self.faults
         if faults.silent or (faults.tick_gap and self._tick % faults.tick_gap):
             return None
-        values = self._values
-        self._fill_motors(values)
-        self._fill_imu(values)
-        self._fill_power(values)
-        keys = wire.STATE_REMOTE.start + 2
-        values[keys : keys + 2] = faults.buttons.to_bytes(2, "little")
-        values[wire.STATE_TICK] = (2 * self._tick) % 2**32
-        sample = wire.seal_state(values)
+        self._fill_motors()
+        self._fill_imu()
+        self._fill_power()
+        self._sample.put("<H", wire.STATE_REMOTE + 2, faults.buttons)
+        self._sample.put("<I", wire.STATE_TICK, (2 * self._tick) % 2**32)
+        sample = self._sample.sealed()
         if faults.bad_crc:
             sample = sample[:-4] + bytes((sample[-4] ^ 1,)) + sample[-3:]
         self.counts["states"] += 1
         return sample
 
-    def _fill_motors(self, values: list[Any]) -> None:
-        physics = self.physics
-        columns = zip(_ROWS, physics.position.tolist(), physics.velocity.tolist(), physics.effort.tolist(),
-                      self.temperature.tolist(), strict=False)  # fmt: skip
-        for at, q, dq, tau, temperature in columns:
-            values[at : at + 3] = (1, q, dq)
-            values[at + 4], values[at + 8] = tau, int(temperature)
-        values[_ROWS[0] + 9] = int(self._lost)
+    def _fill_motors(self) -> None:
+        physics, motors = self.physics, self._sample.motors
+        measured = physics.position[LEG_SLICE], physics.velocity[LEG_SLICE], physics.effort[LEG_SLICE]
+        motors.put(_MEASURED, np.concatenate(measured))
+        if self._tick % _WARMING_STEPS == 1:
+            self._sample.bytes[_TEMPERATURES] = self.temperature
+        motors.view("<u4")[_SLOTS[0], wire.STATE_LOST] = int(self._lost)
         if self.faults.not_a_number:
-            values[_ROWS[0] + 2] = math.nan
+            motors[_SLOTS[0], wire.STATE_DQ] = math.nan
         force = [min(max(int(newton), -32768), 32767) for newton in physics.foot_force.tolist()]
-        for foot, place in enumerate(FEET):
-            values[wire.STATE_FOOT_FORCE.start + place] = force[foot]
+        self._sample.put("<4h", wire.STATE_FOOT_FORCE, *(force[foot] for foot in _FORCES))
 
-    def _fill_imu(self, values: list[Any]) -> None:
+    def _fill_imu(self) -> None:
         quaternion, gyro, accel = self.physics.imu()
         w, x, y, z = quaternion.tolist()
         if self.faults.tilt:
             c, s = math.cos(self.faults.tilt / 2), math.sin(self.faults.tilt / 2)
             w, x, y, z = w * c - x * s, x * c + w * s, y * c + z * s, z * c - y * s
-        values[wire.STATE_QUATERNION] = (w, x, y, z)
-        values[wire.STATE_GYRO] = gyro.tolist()
-        values[wire.STATE_ACCEL] = accel.tolist()
-        values[wire.STATE_RPY] = (
-            math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
-            math.asin(min(max(2 * (w * y - z * x), -1.0), 1.0)),
-            math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
-        )
-        values[wire.STATE_IMU_TEMPERATURE] = 40
+        rates = gyro.tolist()
         if self.faults.not_a_number:
-            values[wire.STATE_GYRO.start] = math.nan
+            rates[0] = math.nan
+        roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+        pitch = math.asin(min(max(2 * (w * y - z * x), -1.0), 1.0))
+        yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+        self._sample.put("<13fB", wire.STATE_IMU, w, x, y, z, *rates, *accel.tolist(), roll, pitch, yaw, 40)
 
-    def _fill_power(self, values: list[Any]) -> None:
+    def _fill_power(self) -> None:
         voltage = _EMPTY_VOLTAGE + (_FULL_VOLTAGE - _EMPTY_VOLTAGE) * self.charge - self.faults.voltage_drop
-        values[wire.STATE_SOC] = round(100 * self.charge)
-        values[wire.STATE_CURRENT] = -3000
-        cells = wire.STATE_CELLS.start
-        values[cells : cells + _CELLS] = [round(1000 * max(voltage, 0.0) / _CELLS)] * _CELLS
-        values[wire.STATE_VOLTAGES] = (voltage, 3.0)
-        values[wire.STATE_NTC] = (40, 40)
+        self._sample.put("<B", wire.STATE_SOC, round(100 * self.charge))
+        self._sample.put(f"<{_CELLS}H", wire.STATE_CELLS, *[round(1000 * max(voltage, 0.0) / _CELLS)] * _CELLS)
+        self._sample.put("<f", wire.STATE_VOLTAGE, voltage)
 
     # -- for tests and the control channel -----------------------------------------------------------------------------
 
@@ -168,6 +198,7 @@ class EmulatedGo2:
             self.service.mode = ""
         self.faults = Go2Faults()
         self.temperature = np.full(12, _AMBIENT)
+        self._sample.bytes[_TEMPERATURES] = int(_AMBIENT)
         self.charge, self._lost = 0.9, 0.0
 
     def status(self) -> dict[str, Any]:

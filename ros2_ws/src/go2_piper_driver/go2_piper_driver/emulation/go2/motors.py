@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
 from ...go2 import wire
 from ...go2.motors import EFFORT, LOWER, MAX_KD, MAX_KP, SLOTS, UPPER, VELOCITY
-from ...go2.wire import WireError, crc_of_cmd
 from ..physics import Drive
 
 _SLOTS = list(SLOTS)
+_MODES = [wire.COMMAND.offsets[wire.COMMAND.first + wire.COMMAND.row * slot] for slot in SLOTS]
 POSITION_OFF = 1.0e9
 """A position at least as large switches position control off, whatever kp says."""
 VELOCITY_OFF = 1.5e4
@@ -20,20 +19,13 @@ _EDGE = 1e-4
 """What single precision may round beyond a limit."""
 
 
-def check_crc(command: Any) -> bool:
-    """Return whether a LowCmd's checksum is right."""
-    try:
-        return bool(crc_of_cmd(command) == wire.cmd_values(command)[wire.CRC])
-    except WireError:
-        return False
-
-
-def read_drive(command: Any) -> tuple[Drive, Counter[str]]:
+def read_drive(command: wire.Sample) -> tuple[Drive, Counter[str]]:
     """Return what a LowCmd makes the leg motors do, and how often it breaks each limit. What is not finite is off."""
-    motors = wire.rows(wire.cmd_values(command), wire.CMD_MOTORS, wire.CMD_ROW)[_SLOTS]
-    mode, q, dq, tau, kp, kd = motors.T[:6]
+    motors = wire.COMMAND.motors(command.data)[_SLOTS, : wire.CMD_FLOATS]
+    q, dq, tau, kp, kd = motors.T.astype(np.float64)
+    mode = np.frombuffer(command.data, np.uint8)[_MODES]
     broken: Counter[str] = Counter()
-    finite = np.isfinite([q, dq, tau, kp, kd]).all(axis=0)
+    finite = np.isfinite(motors).all(axis=1)
     broken["not finite"] = int((~finite).sum())
     on = (mode == 1) & finite
     kp = np.where(on & (np.abs(q) < POSITION_OFF), kp, 0.0)

@@ -150,6 +150,10 @@ class EmulatedPiper:
 
     # --- one step ---------------------------------------------------------------------------------------------------
 
+    def due(self, now: float) -> bool:
+        """Return whether the next cycle of the arm's own controller has come; `step` more often changes little."""
+        return now >= self._next_cycle
+
     def step(self, now: float, motion: ArmMotion) -> ArmTargets:
         """Take the commands that have come, send the feedback that is due, and return what the motors do.
 

@@ -1,4 +1,4 @@
-"""The services of the bridge as the cockpit calls them; the emergency stop goes out at once, from any thread."""
+"""The services of the bridge as operators call them; the emergency stop goes out at once, from any thread."""
 
 from __future__ import annotations
 
