@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 SIM_STAMP := $(VENV)/.sim-stamp
 REAL_STAMP := $(VENV)/.real-stamp
 DEV_STAMP := $(VENV)/.dev-stamp
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 8 --dist loadfile --durations 10
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # a sourced ROS environment is used instead of the wheels
@@ -37,8 +38,9 @@ test: $(DEV_STAMP) ## all tests; ARGS="-k name" picks some
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest -m "not integration and not slow" --numprocesses auto --maxprocesses 8 --dist loadfile
-	@$(BIN)/python -m pytest -m integration # in real time: one graph after the other
+	@$(BIN)/python -m pytest -m "not integration and not slow" $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -m "integration and not realtime and not slow" $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -m "realtime and not slow" --durations 10 # one after the other
 endif
 
 lint: $(DEV_STAMP) ## ruff and mypy

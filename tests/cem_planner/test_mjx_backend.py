@@ -49,6 +49,7 @@ def calm(count: int) -> np.ndarray:
 
 
 @NEEDS_MJX
+@pytest.mark.slow
 def test_where_actuators_saturate_costs_are_much_the_same(backend: mjx.MjxBackend) -> None:
     knots = samples(SETTINGS, 12)
     in_c = MujocoBackend(SETTINGS, chunk=12).rollout(moving(), knots, WEIGHTS)
@@ -56,6 +57,7 @@ def test_where_actuators_saturate_costs_are_much_the_same(backend: mjx.MjxBacken
 
 
 @NEEDS_MJX
+@pytest.mark.slow
 def test_costs_and_elites_are_those_of_the_c_rollouts(backend: mjx.MjxBackend) -> None:
     """Same model, same noise: same elites, and so the same mean."""
     knots = samples(SETTINGS, 12)
@@ -71,6 +73,7 @@ def test_costs_and_elites_are_those_of_the_c_rollouts(backend: mjx.MjxBackend) -
 
 
 @NEEDS_MJX
+@pytest.mark.slow
 def test_it_pads_and_weights_are_arguments(backend: mjx.MjxBackend) -> None:
     knots = samples(SETTINGS, 12)
     whole = backend.rollout(moving(), knots, WEIGHTS)
@@ -81,6 +84,7 @@ def test_it_pads_and_weights_are_arguments(backend: mjx.MjxBackend) -> None:
 
 
 @NEEDS_MJX
+@pytest.mark.slow
 def test_what_diverges_gets_a_large_finite_cost(backend: mjx.MjxBackend) -> None:
     knots = samples(SETTINGS, 12)
     good = backend.rollout(moving(), knots, WEIGHTS)

@@ -21,7 +21,7 @@ from go2_piper_driver.emulation.emulated_robot import READY
 from go2_piper_driver.go2.driver import Go2Driver, Go2Options
 from robot_bridge.plant import PlantError
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 
 HANG = 120.0
 DOMAIN = 100 + os.getpid() % 100

@@ -26,6 +26,7 @@ CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.realtime,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: tools/system_deps.sh installs it"),
 ]
 

@@ -13,7 +13,7 @@ pytest.importorskip("can")
 
 from benchmarks.fault_campaign.rig import Rig
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 
 PATIENCE = 60.0
 """s; says nothing about speed."""

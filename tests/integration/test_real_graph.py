@@ -18,7 +18,7 @@ from go2_piper_driver.emulation.emulated_robot import LIMITS
 
 from tests.support.processes import HARD_LIMIT, Processes
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 
 DOMAIN = 100 + os.getpid() % 100
 

@@ -18,7 +18,7 @@ from robot_bridge.plant import PlantError
 
 from .conftest import Bench, until
 
-pytestmark = pytest.mark.integration  # in real time
+pytestmark = [pytest.mark.integration, pytest.mark.realtime]
 
 GOAL = np.array([0.3, 0.6, -0.5, 0.2, -0.3, 0.4])
 BEYOND = np.array([9.0, 9.0, 9.0, 9.0, 9.0, 9.0])

@@ -31,6 +31,7 @@ def emulated(processes: Processes, ros_domain: int) -> Iterator[str]:
 
 
 @pytest.mark.integration
+@pytest.mark.realtime
 def test_piper_control_drives_the_emulated_arm(processes: Processes, emulated: str) -> None:
     result = processes.run("tests.support.piper_control_client", emulated)
     assert result.returncode == 0, result.stderr

@@ -49,6 +49,21 @@ def test_the_robot_is_stopped_before_it_sits() -> None:
     assert sitting.reason == "sit" and sitting.time - stop_time == pytest.approx(STOP_TIME)
 
 
+def test_a_target_that_moves_with_the_robot_is_held_on() -> None:
+    link = FakeLink()
+    play(link, [target()])
+    assert [kind for _, kind, goal in link.sent if goal.label == "stop"] == ["velocity"]
+
+
+def test_legs_that_do_not_come_to_rest_get_other_targets() -> None:
+    link = FakeLink()
+    link.refusals["sit"] = "the legs move"
+    play(link, [target()])
+    others = [goal.target for _, kind, goal in link.sent if kind == "target" and goal.label == "stop"]
+    assert len(others) >= 3 and len(set(others)) == 3
+    assert link.recorder.gate_events[-1].mode == "ACTIVE"
+
+
 def test_idle_operator_lets_people_stop_the_robot() -> None:
     link = FakeLink()
     link.damp_at, link.damp_reason = 3.0, "requested"

@@ -42,8 +42,8 @@ QUEUE = 10
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _POLL = 0.1
 """s to sleep at a time: an upper bound for the reaction to signals."""
-_LOCKSTEP_POLL = 0.0002
-"""s between two looks for the next state in lockstep."""
+_LOCKSTEP_WAIT = 0.005
+"""s to wait at a time for the next state in lockstep: services have to be served meanwhile."""
 _SERVICE_PERIOD = 0.02
 """s between looks at services, parameters and transitions."""
 _IDLE_PERIOD = 0.02
@@ -341,8 +341,8 @@ class ControlNode(LifecycleNode):
         """Wait until a control step is due, handle messages, take the step."""
         self._serve()
         if self.lockstep:
-            if not self._inbox.take():
-                time.sleep(_LOCKSTEP_POLL)
+            self._inbox.wait(_LOCKSTEP_WAIT)
+            self._inbox.take()
             while self._active and (measurement := self._next_in_lockstep()) is not None:
                 self._step(measurement)
         else:

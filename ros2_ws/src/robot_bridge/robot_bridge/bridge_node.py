@@ -44,8 +44,8 @@ from .types import JointCommand, RobotState
 QUEUE = 10
 _POLL = 0.02
 """s to sleep at a time: an upper bound for the reaction to signals."""
-_LOCKSTEP_POLL = 0.0002
-"""s between two looks for the command that a step waits for."""
+_LOCKSTEP_WAIT = 0.005
+"""s to wait at a time for the command that a step waits for: services have to be served meanwhile."""
 _SERVICE_PERIOD = 0.02
 """s between looks at services and parameters: a control period, and much cheaper than in each turn."""
 _PUBLISHER_CHECK = 0.1
@@ -239,7 +239,7 @@ class Bridge(Node):
         if self.lockstep is not None and self.stepped is not None:
             step_time = self._steps_per_turn * self.stepped.step_period
             if not self.lockstep.may_step(self.now(), step_time, time.monotonic()):
-                time.sleep(_LOCKSTEP_POLL)
+                self._inbox.wait(_LOCKSTEP_WAIT)
                 self._diagnose()
                 return
         self._check_publishers()

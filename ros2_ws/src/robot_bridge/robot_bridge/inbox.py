@@ -7,12 +7,14 @@ whether messages are there. Services and parameters stay with an executor, which
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
@@ -62,6 +64,16 @@ class Inbox:
             self._node.default_callback_group.add_entity(handler)
         self._subscriptions.append(subscription)
         return subscription
+
+    def wait(self, timeout: float) -> None:
+        """Wait until a message is here, at most `timeout` s: for loops that go on when somebody else has spoken."""
+        if not self._subscriptions:  # a wait set may not be empty
+            time.sleep(timeout)
+            return
+        wait_set = _rclpy.WaitSet(len(self._subscriptions), 0, 0, 0, 0, 0, self._node.context.handle)
+        for subscription in self._subscriptions:
+            wait_set.add_subscription(subscription.handle)
+        wait_set.wait(int(1e9 * timeout))
 
     def take(self) -> int:
         """Handle all messages that are here, in the order of publication across topics; return how many."""

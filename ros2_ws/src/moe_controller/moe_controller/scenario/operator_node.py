@@ -39,8 +39,8 @@ it, the question waits for the heartbeat (3 s)."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 POLL = 0.01
-LOCKSTEP_POLL = 0.0005
-"""s of wall time between two looks at what has arrived; in lockstep everybody waits for the operator."""
+"""s of wall time between two looks at what has arrived; in lockstep, where everybody waits for the operator, it waits
+for messages instead."""
 CONTROL_PERIOD_NS = 20_000_000
 """Between the states that the controller answers in lockstep; also the bridge's default."""
 LOCKSTEP_START_NS = 500_000_000
@@ -88,7 +88,6 @@ class OperatorNode(Node):
         self._safety = {name: self.create_client(Trigger, f"safety/{name}") for name in SAFETY_SERVICES}
         self._controller_state = self.create_client(GetState, f"{controller_name}/get_state")
         self._bridge_parameters = self.create_client(GetParameters, f"{bridge_name}/get_parameters")
-        self._poll = LOCKSTEP_POLL if self.lockstep else POLL
         self._started: tuple[float, float] | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
@@ -266,7 +265,11 @@ class OperatorNode(Node):
                 return True
             if time.monotonic() > deadline:
                 return False
-            self._pause(self._poll)
+            if self.lockstep:
+                self._inbox.wait(POLL)
+                self._pause(0.0)
+            else:
+                self._pause(POLL)
 
     def _wait_for_states(self, done: Callable[[], bool], patience: float, problem: str) -> None:
         """As `_wait_until`, with `patience` counted from the last new state. Raises LinkError."""

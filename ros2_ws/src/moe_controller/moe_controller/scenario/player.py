@@ -7,6 +7,7 @@ runs in real time and in lockstep; only `Link.advance` differs.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +17,7 @@ from robot_bridge.gate_params import GateParams
 
 from .metrics import FALL_HEIGHT, FALL_TILT
 from .record import PlayedGoal, Recorder, ee_error, tilt_of
-from .scenarios import HOME_TARGET, Goal
+from .scenarios import HOME_TARGET, ODOM_FRAME, Goal
 
 SLICE = 0.05
 """s between two looks at the robot: no more states than the depth of the topics' queues (10 at 200 Hz)."""
@@ -29,10 +30,16 @@ ACTIVATE_TIME = 5.0
 STOP_TIME = 1.0
 """s to come to a stand before sitting down: the gate refuses to sit in a stride."""
 STOP_VELOCITY = Goal("stop", STOP_TIME, velocity=(0.0, 0.0, 0.0))
-STOP_TARGET = Goal("stop", STOP_TIME, target=HOME_TARGET)
-"""Moves with the robot, so nothing is left to walk to."""
-SIT_TIME = 10.0
-"""s for sitting down, at most."""
+STOP_TARGETS = tuple(
+    Goal("stop", STOP_TIME, target=tuple(np.add(HOME_TARGET, offset).tolist()))
+    for offset in ((0.0, 0.0, 0.15), (0.1, 0.0, 0.1), (0.0, 0.0, 0.0))
+)
+"""Move with the robot, so nothing is left to walk to. One after the other: out of about every second change of target
+the shipped policy goes on treading on the spot, above all with the arm at home, and another change ends that."""
+TREADING_TIME = 3.0
+"""s for which the legs may go on moving until the next of them is tried."""
+SIT_TIME = 15.0
+"""s for sitting down, at most, and before that for legs that do not come to rest."""
 FAULT_TIME = GateParams().command_damp_after + 0.5
 """s that are still recorded after the gate has left ACTIVE: holding turns into damping."""
 ASKED_FOR = ("requested", "emergency stop")
@@ -134,6 +141,8 @@ class Player:
         self.progress = Progress()
         self._down = False
         self._goal_start = 0.0
+        self._goal: Goal | None = None
+        """The last one that was played."""
 
     def run(self) -> Ending:
         """Play to the end. Never raises LinkError or Interrupted: they become endings."""
@@ -222,6 +231,7 @@ class Player:
     def _play_goal(self, goal: Goal, end: float | None) -> Ending | None:
         link = self._link
         start = self._goal_start = link.now
+        self._goal = goal
         stop = start + goal.hold if end is None else min(start + goal.hold, end)
         if goal.target is not None:
             link.send_target(goal)
@@ -292,14 +302,19 @@ class Player:
     def _sit(self) -> None:
         self.progress.phase = "stopping"
         self._link.send_velocity(STOP_VELOCITY)
-        self._link.send_target(STOP_TARGET)
+        targets = itertools.cycle(STOP_TARGETS)
+        if self._goal is None or self._goal.target is None or self._goal.frame == ODOM_FRAME:
+            self._link.send_target(next(targets))  # else the last one is held
         deadline = self._link.now + STOP_TIME
         while self._link.now < deadline - EPSILON:
             self._slice(deadline)
         self.progress.phase = "sitting down"
-        deadline = self._link.now + SIT_TIME
+        deadline, again = self._link.now + SIT_TIME, self._link.now + TREADING_TIME
         while not self._link.request("sit")[0]:  # refused while a leg moves: the policy may be taking a step
             if self._link.now >= deadline:
                 return
+            if self._link.now >= again - EPSILON:
+                self._link.send_target(next(targets))
+                again += TREADING_TIME
             self._slice()
         self._wait_for(("PASSIVE",), SIT_TIME)
