@@ -85,6 +85,23 @@ class Bench:
 
         until(turn)
 
+    def follow_until(
+        self,
+        condition: Callable[[], bool],
+        position: np.ndarray | float,
+        kp: float = 80.0,
+        gripper: float | None = None,
+    ) -> None:
+        """Repeat targets until a condition is met; where a busy machine made the driver hold, follow again."""
+
+        def turn() -> bool:
+            if self.arm.mode is not Mode.FOLLOWING:
+                self.follow(position)
+            self.write(position, kp, gripper)
+            return condition()
+
+        until(turn)
+
     def release(self) -> None:
         """Targets without gain until the driver would follow new ones."""
         self.write_until(lambda: self.arm.mode is not Mode.HOLDING and not self.arm.reason, 0.0, kp=0.0)

@@ -153,7 +153,7 @@ def test_bad_options() -> None:
 def test_it_follows_and_holds_with_power_when_stopped(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(GOAL)
-    bench.write_until(lambda: float(np.abs(bench.position - GOAL).max()) < 0.12, GOAL)
+    bench.follow_until(lambda: float(np.abs(bench.position - GOAL).max()) < 0.12, GOAL)
     state = bench.state()
     assert state.enabled
     bench.arm.stop()
@@ -167,8 +167,8 @@ def test_targets_beyond_the_limits_are_clamped(bench: Bench) -> None:
     bench.follow(BEYOND)
     assert bench.arm.limits is not None
     upper = np.array(bench.arm.limits.upper)
-    bench.write_until(lambda: bool(np.all(bench.emulated.arm.target > upper - 0.5)), BEYOND)
-    bench.write_until(lambda: float(np.abs(bench.emulated.arm.target[3:] - upper[3:]).max()) < 1e-4, BEYOND)
+    bench.follow_until(lambda: bool(np.all(bench.emulated.arm.target > upper - 0.5)), BEYOND)
+    bench.follow_until(lambda: float(np.abs(bench.emulated.arm.target[3:] - upper[3:]).max()) < 1e-4, BEYOND)
     assert bench.emulated.arm.log.violations == []
 
 
@@ -191,7 +191,7 @@ def test_gain_without_release_gives_no_power(bench: Bench) -> None:
 def test_silence_of_the_controller_holds_the_arm(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(GOAL)
-    bench.write_until(lambda: bench.position[1] > 0.1, GOAL)
+    bench.follow_until(lambda: bench.position[1] > 0.1, GOAL)
     time.sleep(0.3)
     first = bench.emulated.arm.target
     time.sleep(0.3)
@@ -213,7 +213,7 @@ def test_targets_that_are_not_finite_are_refused(bench: Bench, field: str) -> No
 def test_the_gripper_moves_and_stays_inside_its_stroke(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(0.0)
-    bench.write_until(lambda: bench.emulated.dynamics.gripper > 0.034, 0.0, gripper=5.0)
+    bench.follow_until(lambda: bench.emulated.dynamics.gripper > 0.034, 0.0, gripper=5.0)
     state = bench.state()
     assert state.gripper_position <= 0.0351
 
@@ -234,7 +234,7 @@ def test_mit_mode_moves_the_arm_within_limits(bench: Bench) -> None:
     bench.arm = bench.driver(mit=True)
     bench.arm.start()
     bench.follow(GOAL)
-    bench.write_until(lambda: float(np.abs(bench.position - GOAL).max()) < 0.2, GOAL, kp=40.0)
+    bench.follow_until(lambda: float(np.abs(bench.position - GOAL).max()) < 0.2, GOAL, kp=40.0)
     assert frames.MIT_COMMAND[0] in bench.emulated.arm.log.counts
     bench.arm.stop()
     time.sleep(0.3)
@@ -248,16 +248,16 @@ def test_mit_mode_moves_the_arm_within_limits(bench: Bench) -> None:
 def test_power_is_cut_only_when_parked_and_told_to(bench: Bench) -> None:
     bench.arm.start()
     bench.follow(GOAL)
-    bench.write_until(lambda: bench.position[1] > 0.4, GOAL)
+    bench.follow_until(lambda: bench.position[1] > 0.4, GOAL)
     with pytest.raises(PlantError, match="it would fall"):
         bench.arm.power_off()
     assert bench.emulated.arm.enabled
-    bench.write_until(lambda: float(np.abs(bench.position).max()) < 0.05, 0.0)
+    bench.follow_until(lambda: float(np.abs(bench.position).max()) < 0.05, 0.0)
 
     def still() -> bool:
         return float(np.abs(bench.state().velocity).max()) < 0.02
 
-    bench.write_until(still, 0.0)
+    bench.follow_until(still, 0.0)
     bench.arm.power_off()
     assert not bench.emulated.arm.enabled and len(bench.emulated.arm.log.power_cuts) >= 6
 
