@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
 from robot_bridge.inbox import Inbox
+from robot_bridge.niceness import PERSON, give_way
 from robot_bridge.run_node import run_node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
@@ -36,8 +36,6 @@ from .panel import Panel
 from .trajectory_recording import TrajectoryRecording
 from .wishes import Wishes
 
-NICENESS = 5
-"""The control loops go first."""
 MARKERS = ("moe/markers", "cem/ghost", "reference/ghost")
 _PERIOD = 0.01
 """s of a turn."""
@@ -220,7 +218,7 @@ class CockpitNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the cockpit until a signal. Returns the exit code: 0 after a signal, 1 where it could not start."""
-    os.nice(NICENESS)
+    give_way(PERSON)
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # browsers come and go as they like
     return run_node("cockpit", CockpitNode, args, (PortError,))
 

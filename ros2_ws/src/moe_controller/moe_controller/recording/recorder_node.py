@@ -8,7 +8,6 @@ nobody else notices.
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
 import sys
 import time
@@ -23,6 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_bridge.inbox import Polled
+from robot_bridge.niceness import WATCHER, give_way
 from robot_bridge.run_node import run_node
 
 from .background_writer import BackgroundWriter, Item
@@ -30,8 +30,6 @@ from .bag_writer import BagError, BagWriter
 from .files import RECORDING_FILE
 from .message_definitions import DefinitionError, full_definition
 
-NICENESS = 10
-"""Everybody else goes first."""
 _PERIOD = 0.02
 """s between two looks at the subscriptions."""
 _DEPTH = 1000
@@ -257,7 +255,7 @@ def _qos_text(latched: bool, reliable: bool) -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Run the recorder until a signal. Returns the exit code: 0 after a signal, 1 where it could not start."""
-    os.nice(NICENESS)
+    give_way(WATCHER)
     return run_node("recorder", RecorderNode, args, (BagError, ValueError))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
@@ -12,6 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot_bridge import convert
 from robot_bridge.inbox import Inbox
+from robot_bridge.niceness import WATCHER, give_way
 from robot_bridge.run_node import run_node
 from robot_bridge.types import BaseState
 from sensor_msgs.msg import JointState
@@ -22,7 +22,6 @@ from ..goals import EeGoal, GoalError, single_target
 from ..messages import quaternion_of, trajectory_of
 from .ghost import ReferenceGhost
 
-NICENESS = 5
 _PERIOD = 0.1
 
 
@@ -92,7 +91,7 @@ class Reference(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run until a signal."""
-    os.nice(NICENESS)
+    give_way(WATCHER)
     return run_node("reference", Reference, args)
 
 

@@ -7,7 +7,6 @@ lockstep it also releases simulation time slice by slice, and gives goals only w
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import FrameType
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.signals import SignalHandlerOptions
+from robot_bridge.niceness import PERSON, give_way
 
 from ..shipped import shipped_model
 from .operator_node import OperatorNode
@@ -24,9 +24,6 @@ from .player import Ending, Interrupted, LinkError, Player, Progress
 from .scenarios import ScenarioError, goals
 from .status import LiveStatus
 from .summary import Setting, print_summary, summarise
-
-NICENESS = 5
-"""The control loops go first: what it hears waits for it."""
 
 
 def play(node: OperatorNode, live: LiveStatus) -> Ending:
@@ -77,7 +74,7 @@ def run(node: OperatorNode) -> int:
 
 def main() -> None:
     """Run the operator."""
-    os.nice(NICENESS)
+    give_way(PERSON)
     # no handlers of rclpy: after Ctrl-C the node still has a summary to write
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
