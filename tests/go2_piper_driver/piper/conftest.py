@@ -85,22 +85,15 @@ class Bench:
 
         until(turn)
 
-    def follow_until(
-        self,
-        condition: Callable[[], bool],
-        position: np.ndarray | float,
-        kp: float = 80.0,
-        gripper: float | None = None,
-    ) -> None:
-        """Repeat targets until a condition is met; where a busy machine made the driver hold, follow again."""
+    def follow_until(self, condition: Callable[[], bool], position: np.ndarray | float, **how: float) -> None:
+        """As `write_until`; where a busy machine made the driver hold, it follows again."""
 
-        def turn() -> bool:
+        def followed() -> bool:
             if self.arm.mode is not Mode.FOLLOWING:
                 self.follow(position)
-            self.write(position, kp, gripper)
             return condition()
 
-        until(turn)
+        self.write_until(followed, position, **how)
 
     def release(self) -> None:
         """Targets without gain until the driver would follow new ones."""
