@@ -40,14 +40,14 @@ def needs_the_policy() -> None:
 
 
 @whole
-def test_reaches_20_targets_within_4_cm(processes: Processes, tmp_path: Path, whole: bool) -> None:
+def test_reaches_targets_within_4_cm(processes: Processes, tmp_path: Path, whole: bool) -> None:
     summary = play(processes, tmp_path, "reach", None if whole else 16.0)
     assert summary["ee_targets"]["scored"] == (20 if whole else 4)
     assert summary["settled_median_ee_error_m"] <= 0.04
 
 
 @whole
-def test_follows_6_velocity_commands_within_15_cm_per_s(processes: Processes, tmp_path: Path, whole: bool) -> None:
+def test_follows_velocity_commands_within_15_cm_per_s(processes: Processes, tmp_path: Path, whole: bool) -> None:
     summary = play(processes, tmp_path, "walk", None if whole else 10.0)
     assert summary["rms_velocity_error"]["linear_m_s"] <= 0.15
 

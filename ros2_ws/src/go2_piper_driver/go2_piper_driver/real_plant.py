@@ -134,7 +134,7 @@ class Go2PiperPlant:
         return self._state
 
     def write(self, targets: JointTargets) -> None:
-        """Command dog and arm, inside every limit."""
+        """Command dog and arm, inside every limit. The same object means the same command."""
         now = time.monotonic()
         if targets is self._targets:
             self._go2.repeat()

@@ -42,9 +42,8 @@ class Go2State:
     """The remote control's 40 bytes."""
 
 
-_TEMPERATURES = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.TEMPERATURE_OF_MOTOR]
-                 for slot in SLOTS]  # fmt: skip
-_LOST = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.LOST_OF_MOTOR] for slot in SLOTS]
+_TEMPERATURES = wire.STATE.places(SLOTS, wire.TEMPERATURE_OF_MOTOR)
+_LOST = wire.STATE.places(SLOTS, wire.LOST_OF_MOTOR)
 _COLUMNS = [wire.STATE_Q, wire.STATE_DQ, wire.STATE_TAU]
 _FEET = list(FEET)
 _AT = wire.STATE.offsets

@@ -55,9 +55,13 @@ class Layout:
         words = (ones | tens << 8)[:-4].reshape(-1, 4)  # padding has place 0, which is a zero of the header
         self._gathered = np.ascontiguousarray(words[:, ::-1]).ravel()  # most significant byte first
 
+    def places(self, slots: Sequence[int], value: int) -> list[int]:
+        """Return where one value of each of these motors is in a sample, bytes."""
+        return [self.offsets[self.first + self.row * slot + value] for slot in slots]
+
     def checksum(self, sample: bytes | bytearray) -> int:
         """Return the checksum that a sample should have."""
-        return _crc(np.frombuffer(sample, np.uint8)[self._gathered].tobytes())
+        return crc32(np.frombuffer(sample, np.uint8)[self._gathered].tobytes())
 
     def checksum_in(self, sample: bytes | bytearray) -> int:
         """Return the checksum that a sample has."""
@@ -120,9 +124,7 @@ class Sample:
 
 
 def cmd_values(message: Any) -> Sequence[Any]:
-    """Return all values of a LowCmd, or of a sample of one, in the order of its fields."""
-    if isinstance(message, Sample):
-        return message.values
+    """Return all values of a LowCmd in the order of its fields."""
     values = [*message.head, message.level_flag, message.frame_reserve, *message.sn, *message.version]
     values.append(message.bandwidth)
     for motor in message.motor_cmd:
@@ -133,9 +135,7 @@ def cmd_values(message: Any) -> Sequence[Any]:
 
 
 def state_values(message: Any) -> Sequence[Any]:
-    """Return all values of a LowState, or of a sample of one, in the order of its fields."""
-    if isinstance(message, Sample):
-        return message.values
+    """Return all values of a LowState in the order of its fields."""
     imu, bms = message.imu_state, message.bms_state
     values = [*message.head, message.level_flag, message.frame_reserve, *message.sn, *message.version]
     values += (message.bandwidth, *imu.quaternion, *imu.gyroscope, *imu.accelerometer, *imu.rpy, imu.temperature)
@@ -177,31 +177,24 @@ def unpack_state(data: bytes) -> Sample:
     return Sample(data, STATE)
 
 
-def crc32(words: bytes) -> int:
-    """Return the Go2's checksum of little-endian 32-bit words."""
-    return _crc(np.frombuffer(words, np.uint8).reshape(-1, 4)[:, ::-1].tobytes())
-
-
-def _crc(turned: bytes) -> int:
-    """Return the checksum of 32-bit words whose most significant byte comes first."""
+def crc32(turned: bytes) -> int:
+    """Return the Go2's checksum of 32-bit words whose most significant byte comes first."""
     # most significant bit first over each word = least significant first over the word's bytes turned and mirrored
     mirrored = binascii.crc32(turned.translate(_MIRROR)) ^ 0xFFFFFFFF
     return int(f"{mirrored:032b}"[::-1], 2)
 
 
-# Columns of `Layout.motors`. Modes and temperatures are single bytes, found by `Layout.offsets`.
+# Columns of `Layout.motors`. Modes and temperatures are single bytes, found by `Layout.places`.
 CMD_FLOATS = 5
 """q, dq, tau, kp, kd."""
 STATE_Q, STATE_DQ, STATE_TAU, STATE_LOST = 0, 1, 3, 8
 # Where the other fields are among the values of a LowState.
 STATE_IMU = 9
-"""Quaternion w, x, y, z, turn rates and accelerations: ten float32."""
-STATE_RPY, STATE_IMU_TEMPERATURE = 19, 22
-TEMPERATURE_OF_MOTOR, LOST_OF_MOTOR = 8, 9
+"""Quaternion w, x, y, z, turn rates, accelerations, roll, pitch, yaw: thirteen float32; then a byte, degrees C."""
+MODE_OF_MOTOR, TEMPERATURE_OF_MOTOR, LOST_OF_MOTOR = 0, 8, 9
 """Places among the values of a motor."""
 _AFTER = STATE.first + STATE.row * _MOTORS
-STATE_SOC, STATE_CURRENT, STATE_CELLS = _AFTER + 3, _AFTER + 4, _AFTER + 10
+STATE_SOC, STATE_CELLS = _AFTER + 3, _AFTER + 10
 CELLS = 15
-STATE_FOOT_FORCE, STATE_TICK, STATE_REMOTE = _AFTER + 25, _AFTER + 33, _AFTER + 34
+STATE_FOOT_FORCE, STATE_TICK, STATE_REMOTE, STATE_VOLTAGE = _AFTER + 25, _AFTER + 33, _AFTER + 34, _AFTER + 78
 REMOTE_BYTES = 40
-STATE_NTC, STATE_VOLTAGE = _AFTER + 76, _AFTER + 78

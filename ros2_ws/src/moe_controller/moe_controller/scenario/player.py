@@ -34,8 +34,8 @@ STOP_TARGETS = tuple(
     Goal("stop", STOP_TIME, target=tuple(np.add(HOME_TARGET, offset).tolist()))
     for offset in ((0.0, 0.0, 0.15), (0.1, 0.0, 0.1), (0.0, 0.0, 0.0))
 )
-"""Move with the robot, so nothing is left to walk to. One after the other: out of about every second change of target
-the shipped policy goes on treading on the spot, above all with the arm at home, and another change ends that."""
+"""Move with the robot, so nothing is left to walk to. One after the other: after about every second change to a target
+near home the shipped policy went on treading on the spot (models/README.md), and there it has to get out of."""
 TREADING_TIME = 3.0
 """s for which the legs may go on moving until the next of them is tried."""
 SIT_TIME = 15.0
@@ -141,8 +141,6 @@ class Player:
         self.progress = Progress()
         self._down = False
         self._goal_start = 0.0
-        self._goal: Goal | None = None
-        """The last one that was played."""
 
     def run(self) -> Ending:
         """Play to the end. Never raises LinkError or Interrupted: they become endings."""
@@ -231,7 +229,6 @@ class Player:
     def _play_goal(self, goal: Goal, end: float | None) -> Ending | None:
         link = self._link
         start = self._goal_start = link.now
-        self._goal = goal
         stop = start + goal.hold if end is None else min(start + goal.hold, end)
         if goal.target is not None:
             link.send_target(goal)
@@ -303,7 +300,8 @@ class Player:
         self.progress.phase = "stopping"
         self._link.send_velocity(STOP_VELOCITY)
         targets = itertools.cycle(STOP_TARGETS)
-        if self._goal is None or self._goal.target is None or self._goal.frame == ODOM_FRAME:
+        played = self._link.recorder.goals
+        if not played or played[-1].goal.target is None or played[-1].goal.frame == ODOM_FRAME:
             self._link.send_target(next(targets))  # else the last one is held
         deadline = self._link.now + STOP_TIME
         while self._link.now < deadline - EPSILON:

@@ -12,7 +12,7 @@ from go2_piper_description.joints import LEG_SLICE
 
 from ...go2 import messages, wire
 from ...go2.motors import FEET, SERVO, SLOTS
-from ..physics import PERIOD, Drive, Physics
+from ..physics import PERIOD, Array, Drive, Physics
 from .faults import Go2Faults
 from .motion_service import MotionService
 from .motors import read_drive
@@ -37,8 +37,7 @@ _MEASURED = np.array([slot * wire.STATE.row + column for column in (wire.STATE_Q
 """Places of positions, velocities and torques among the words of the motors."""
 _FORCES = [FEET.index(place) for place in range(len(FEET))]
 """Which foot is at which place of the message."""
-_TEMPERATURES = [wire.STATE.offsets[wire.STATE.first + wire.STATE.row * slot + wire.TEMPERATURE_OF_MOTOR]
-                 for slot in SLOTS]  # fmt: skip
+_TEMPERATURES = wire.STATE.places(SLOTS, wire.TEMPERATURE_OF_MOTOR)
 
 
 class StateSample:
@@ -51,8 +50,12 @@ class StateSample:
         message.bms_state.current, message.power_a = -3000, 3.0
         message.temperature_ntc1 = message.temperature_ntc2 = 40
         self._buffer = bytearray(message.serialize())
-        self.bytes = np.frombuffer(self._buffer, np.uint8)
+        self._bytes = np.frombuffer(self._buffer, np.uint8)
         self.motors = wire.STATE.motors(self._buffer)
+
+    def warm(self, temperature: Array) -> None:
+        """Write the temperatures of the leg motors, degrees C, canonical order."""
+        self._bytes[_TEMPERATURES] = temperature
 
     def put(self, layout: str, value: int, *numbers: float) -> None:
         """Write numbers from a value's place on."""
@@ -86,9 +89,12 @@ class EmulatedGo2:
         """What the motors do now."""
         self._lost = 0.0
         self._tick = self._steps = 0
-        self._command, self._read = b"", None  # type: tuple[bytes, tuple[Drive, Counter[str]] | None]
-        """Bytes of the last command, and what they say; None for a wrong checksum."""
+        self._command = b""
+        """Bytes of the last command."""
+        self._read: tuple[Drive, Counter[str]] | None = None
+        """What they say; None for a wrong checksum."""
         self._sample = StateSample()
+        self._sample.warm(self.temperature)
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -128,6 +134,7 @@ class EmulatedGo2:
         torque = self.physics.effort[LEG_SLICE]
         warming = _HEATING * torque**2 - _COOLING * (self.temperature - _AMBIENT) + self.faults.heat
         self.temperature = np.clip(self.temperature + warming * seconds, 0.0, 255.0)
+        self._sample.warm(self.temperature)
 
     def _drive(self) -> Drive:
         physics = self.physics
@@ -162,8 +169,6 @@ class EmulatedGo2:
         physics, motors = self.physics, self._sample.motors
         measured = physics.position[LEG_SLICE], physics.velocity[LEG_SLICE], physics.effort[LEG_SLICE]
         motors.put(_MEASURED, np.concatenate(measured))
-        if self._tick % _WARMING_STEPS == 1:
-            self._sample.bytes[_TEMPERATURES] = self.temperature
         motors.view("<u4")[_SLOTS[0], wire.STATE_LOST] = int(self._lost)
         if self.faults.not_a_number:
             motors[_SLOTS[0], wire.STATE_DQ] = math.nan
@@ -198,7 +203,7 @@ class EmulatedGo2:
             self.service.mode = ""
         self.faults = Go2Faults()
         self.temperature = np.full(12, _AMBIENT)
-        self._sample.bytes[_TEMPERATURES] = int(_AMBIENT)
+        self._sample.warm(self.temperature)
         self.charge, self._lost = 0.9, 0.0
 
     def status(self) -> dict[str, Any]:

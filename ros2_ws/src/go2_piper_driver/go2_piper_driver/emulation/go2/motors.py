@@ -11,7 +11,7 @@ from ...go2.motors import EFFORT, LOWER, MAX_KD, MAX_KP, SLOTS, UPPER, VELOCITY
 from ..physics import Drive
 
 _SLOTS = list(SLOTS)
-_MODES = [wire.COMMAND.offsets[wire.COMMAND.first + wire.COMMAND.row * slot] for slot in SLOTS]
+_MODES = wire.COMMAND.places(SLOTS, wire.MODE_OF_MOTOR)
 POSITION_OFF = 1.0e9
 """A position at least as large switches position control off, whatever kp says."""
 VELOCITY_OFF = 1.5e4
