@@ -20,6 +20,7 @@ from .rig import Rig, RigError
 PATIENCE = {End.DAMPED: 10.0, End.DOWN: 25.0, End.SILENT: 10.0, End.TOLERATED: 1.0}
 """s within which a trial must have ended safely, on any machine; the times themselves are the result."""
 _SILENCE = 0.3
+TRIALS = "trials.jsonl"
 
 
 @dataclass(frozen=True)
@@ -93,38 +94,60 @@ def report(trials: Iterable[Trial]) -> list[str]:
     return lines
 
 
+def load_trials(path: Path) -> list[Trial]:
+    """Return the trials of an earlier campaign, none where there is no file. Raises ValueError, one line."""
+    try:
+        lines = path.read_text().splitlines() if path.is_file() else []
+        return [Trial(**{**json.loads(line), "broken": tuple(json.loads(line)["broken"])}) for line in lines]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} holds no trials: give another --out") from None
+
+
 def main() -> int:
-    """Run the campaign; exit status 0 if every trial ended safely."""
+    """Run the campaign, or what is left of it; exit status 0 if every trial ended safely."""
     parser = argparse.ArgumentParser(prog="benchmarks.fault_campaign", description=__doc__)
     parser.add_argument("--repeats", type=int, default=1, help="of each fault in each mode")
     parser.add_argument("--faults", default="", help="part of a fault's name; empty for all")
     parser.add_argument("--modes", default=",".join(MODES), help="modes of the gate, separated by commas")
     parser.add_argument("--loss", default="damp", help="emulated legs without commands: hold, damp or limp")
     parser.add_argument("--domain", type=int, default=100 + os.getpid() % 100, help="DDS domain")
-    parser.add_argument("--out", default="runs/fault_campaign", help="folder for the report")
+    parser.add_argument(
+        "--out",
+        default="runs/fault_campaign",
+        help="folder for trials and report; trials that are there are not repeated",
+    )
     options = parser.parse_args()
     folder = Path(options.out).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    trials: list[Trial] = []
+    try:
+        trials = load_trials(folder / TRIALS)
+    except ValueError as error:
+        print(f"fault_campaign: {error}", file=sys.stderr)
+        return 2
+    done = {(trial.fault, trial.mode, trial.seed) for trial in trials}
     chosen = [fault for fault in FAULTS if options.faults in fault.name]
+    plan = [(fault, mode, seed) for seed in range(options.repeats) for fault in chosen
+            for mode in options.modes.split(",") if (fault.name, mode, seed) not in done]  # fmt: skip
+    print(f"{len(plan)} trials to do, {len(trials)} done", flush=True)
     rig = Rig(folder, options.domain, options.loss)
     try:
-        for seed in range(options.repeats):
-            for fault in chosen:
-                for mode in options.modes.split(","):
-                    try:
-                        trial = run_trial(rig, fault, mode, seed)
-                    except (RigError, OSError, ValueError) as error:
-                        print(f"{fault.name} in {mode}: not tried ({error}); starting anew", flush=True)
-                        rig.close()
-                        rig = Rig(folder, options.domain, options.loss)
-                        continue
-                    trials.append(trial)
-                    took = "NOT SAFE" if trial.seconds is None else f"{trial.seconds:.3f} s"
-                    print(f"{fault.name} in {mode}: {took} {'; '.join(trial.broken)}", flush=True)
+        for count, (fault, mode, seed) in enumerate(plan, start=1):
+            try:
+                trial = run_trial(rig, fault, mode, seed)
+            except (RigError, OSError, ValueError) as error:
+                print(f"{fault.name} in {mode}: not tried ({error}); starting anew", flush=True)
+                rig.close()
+                rig = Rig(folder, options.domain, options.loss)
+                continue
+            trials.append(trial)
+            with (folder / TRIALS).open("a") as file:
+                file.write(json.dumps(asdict(trial)) + "\n")
+            took = "NOT SAFE" if trial.seconds is None else f"{trial.seconds:.3f} s"
+            print(f"{count}/{len(plan)} {fault.name} in {mode}: {took} {'; '.join(trial.broken)}", flush=True)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on")
     finally:
         rig.close()
-        (folder / "trials.json").write_text(json.dumps([asdict(trial) for trial in trials], indent=1))
         (folder / "report.md").write_text("\n".join(report(trials)) + "\n")
     print("\n".join(report(trials)))
     return 0 if trials and all(trial.safe for trial in trials) else 1
