@@ -22,7 +22,7 @@ PROGRAM = (
 )
 MACHINE = (
     *("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "python", "system", "cpu_model", "cpu_flags"),
-    *("device_kind", "device_runtime", "gpu_driver", "xla_flags"),
+    *("device_kind", "device_runtime", "gpu_driver", "xla_flags", "xla_threads"),
 )
 
 
@@ -132,6 +132,9 @@ def test_model_settings_flags_and_options_are_seen(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
     assert "xla_flags" in difference(base, functions.fingerprint())[0]
     monkeypatch.delenv("XLA_FLAGS")
+    monkeypatch.setenv("NPROC", "7")
+    assert "xla_threads" in difference(base, functions.fingerprint())[0]
+    monkeypatch.undo()
     with jax.default_matmul_precision("highest"):
         assert "jax_default_matmul_precision" in difference(base, functions.fingerprint())[0]
     jax.config.update("jax_enable_x64", True)

@@ -100,6 +100,7 @@ def take_fingerprint(
         "device_runtime": str(device.client.platform_version),
         "gpu_driver": _gpu_driver() if device.platform != "cpu" else "",
         "xla_flags": os.environ.get("XLA_FLAGS", "").strip(),
+        "xla_threads": os.environ.get("NPROC", "").strip(),
         **cpu_fields(),
     }
     return Fingerprint(program, machine)
