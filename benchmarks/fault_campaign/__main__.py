@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -129,6 +130,8 @@ def main() -> int:
     plan = [(fault, mode, seed) for seed in range(options.repeats) for fault in chosen
             for mode in options.modes.split(",") if (fault.name, mode, seed) not in done]  # fmt: skip
     print(f"{len(plan)} trials to do, {len(trials)} done", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     rig = Rig(folder, options.domain, options.loss)
     try:
         for count, (fault, mode, seed) in enumerate(plan, start=1):

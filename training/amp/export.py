@@ -66,6 +66,7 @@ def expert_of(saved: Saved) -> Expert:
             kernel, bias = (_tensor(saved, f"policy.actor.params.{name}.{part}") for part in ("kernel", "bias"))
             weight = kernel.T
             if name == names[0]:
+                weight = weight * torch.from_numpy(varied(saved)).float()
                 weight = torch.zeros(len(bias), expert.mlp[0].in_features).index_copy(1, where, weight)
             if name == "last":
                 weight = torch.zeros(NUM_JOINTS, weight.shape[1]).index_copy(0, outputs, weight)
@@ -74,6 +75,15 @@ def expert_of(saved: Saved) -> Expert:
             layer.bias.copy_(bias)
         _copy_normalizer(expert, saved, where)
     return expert.eval()
+
+
+def varied(saved: Saved) -> NDArray[np.bool_]:
+    """Return which numbers of the observation ever changed in training, (D,).
+
+    The others have weights that nothing has taught, and no spread: the first sideways command would be a huge number.
+    """
+    unused = not saved.tensors["obs_norm.count"][0]
+    return (np.asarray(saved.tensors["obs_norm.square"]) > 0.0) | unused
 
 
 def _copy_normalizer(expert: Expert, saved: Saved, where: torch.Tensor) -> None:
@@ -96,7 +106,7 @@ def export(path: Path, out: Path, name: str = "amp") -> Path:
     """Write `<name>.safetensors` with its card after comparing it with the JAX policy. Raises CheckpointError."""
     run = load_run(path)
     expert = expert_of(run.saved)
-    difference = _difference(expert, run.robot, policy_of(run.learner, run.state), run.saved.sizes.obs)
+    difference = _difference(expert, run.robot, policy_of(run.learner, run.state), varied(run.saved))
     if not difference <= 1e-4:
         raise CheckpointError(f"torch and JAX differ by {difference:.2g}: nothing was written")
     env = replace(EnvConfig(), control_period=run.robot.control_period)
@@ -117,12 +127,15 @@ def export(path: Path, out: Path, name: str = "amp") -> Path:
     return target
 
 
-def _difference(expert: Expert, robot: RobotConfig, act: object, size: int) -> float:
-    """Return the largest difference of the two over random observations, relative where actions are above 1."""
+def _difference(expert: Expert, robot: RobotConfig, act: object, known: NDArray[np.bool_]) -> float:
+    """Return the largest difference of the two over random observations, relative where actions are above 1.
+
+    Numbers that training never changed are zero for the one, and anything for the other.
+    """
     rng = np.random.default_rng(0)
-    ours = rng.normal(0.0, 1.0, (256, size)).astype(np.float32)
+    ours = rng.normal(0.0, 1.0, (256, len(known))).astype(np.float32) * known
     whole = rng.normal(0.0, 1.0, (256, expert.mlp[0].in_features)).astype(np.float32)
-    whole[:, columns(robot)] = ours
+    whole[:, columns(robot)[known]] = ours[:, known]
     with torch.inference_mode():
         theirs = expert(torch.from_numpy(whole)).numpy()
     wanted = np.zeros_like(theirs)
