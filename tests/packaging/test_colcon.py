@@ -38,7 +38,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=["install", "symlink-install"])
+@pytest.fixture(scope="module", params=["install", pytest.param("symlink-install", marks=pytest.mark.slow)])
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the install folder of a fresh build outside the repository."""
     folder = tmp_path_factory.mktemp("colcon")
