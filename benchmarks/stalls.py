@@ -1,8 +1,8 @@
 """When this machine itself stood still: a virtual machine's host takes processors away, which no program here can help.
 
-    python -m benchmarks.stalls FILE
+    python -m benchmarks.stalls FILE PROCESSOR
 
-notes until SIGTERM, for one processor each, when a process that goes before all others woke up late.
+notes until SIGTERM when a process that goes before all others on a processor woke up late.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ def report(trials: Iterable[Trial]) -> list[str]:
 def load_trials(path: Path) -> list[Trial]:
     """Return the trials of an earlier campaign, none where there is no file. Raises ValueError, one line."""
     try:
-        lines = path.read_text().splitlines() if path.is_file() else []
-        return [Trial(**{**json.loads(line), "broken": tuple(json.loads(line)["broken"])}) for line in lines]
+        told = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return [Trial(**{**one, "broken": tuple(one["broken"])}) for one in told]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} holds no trials: give another --out") from None
 
