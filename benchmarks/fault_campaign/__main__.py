@@ -51,9 +51,9 @@ def _strike(rig: Rig, fault: Fault) -> None:
         rig.fault(name, value)
 
 
-def _has_ended(rig: Rig, fault: Fault) -> bool:
+def _has_ended(rig: Rig, end: End) -> bool:
     go2 = rig.go2()
-    if fault.end is End.SILENT:
+    if end is End.SILENT:
         if go2["mode"] == "":
             return False
         time.sleep(_SILENCE)
@@ -67,31 +67,35 @@ def run_trial(rig: Rig, fault: Fault, mode: str, seed: int) -> Trial:
     time.sleep(random.Random(seed).uniform(0.0, 0.3))
     before = set(rig.broken_limits())
     _strike(rig, fault)
-    if fault.end is End.TOLERATED:
+    end = fault.end_in(mode)
+    if end is End.TOLERATED:
         begun = time.monotonic()
-        time.sleep(PATIENCE[fault.end])
+        time.sleep(PATIENCE[end])
         seconds: float | None = time.monotonic() - begun
         if rig.mode() not in (mode, "DAMPING", "PASSIVE", "SITTING", "HOLD"):
             seconds = None
     else:
-        seconds = rig.until(lambda: _has_ended(rig, fault), PATIENCE[fault.end])
+        seconds = rig.until(lambda: _has_ended(rig, end), PATIENCE[end])
     return Trial(fault.name, mode, seed, seconds, tuple(sorted(set(rig.broken_limits()) - before)))
 
 
 def report(trials: Iterable[Trial]) -> list[str]:
     """Return the table as lines of Markdown."""
-    ends = {fault.name: fault.end for fault in FAULTS}
+    faults = {fault.name: fault for fault in FAULTS}
     lines = ["| fault | ends | trials | safe | p50 s | p99 s | max s |", "|---|---|---|---|---|---|---|"]
     trials = list(trials)
     for name in dict.fromkeys(trial.fault for trial in trials):
         mine = [trial for trial in trials if trial.fault == name]
-        times = [trial.seconds for trial in mine if trial.seconds is not None and trial.mode != "PASSIVE"]
+        fault = faults[name]
+        counted = [mode for mode in MODES if mode != "PASSIVE" and fault.end_in(mode) is not End.TOLERATED]
+        times = [trial.seconds for trial in mine if trial.seconds is not None and trial.mode in counted]
         safe = sum(trial.safe for trial in mine)
         figures = "| - | - | - |"
-        if times and ends[name] is not End.TOLERATED:
+        if times:
             p50, p99, worst = np.percentile(times, [50, 99, 100])
             figures = f"| {p50:.3f} | {p99:.3f} | {worst:.3f} |"
-        lines.append(f"| {name} | {ends[name].value} | {len(mine)} | {safe} {figures}")
+        ends = "; goes on in ".join([fault.end.value, *([", ".join(fault.indifferent)] if fault.indifferent else [])])
+        lines.append(f"| {name} | {ends} | {len(mine)} | {safe} {figures}")
     return lines
 
 

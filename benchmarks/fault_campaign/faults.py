@@ -29,6 +29,12 @@ class Fault:
     """bridge or host."""
     commands_stop: bool = False
     """The controller stops commanding."""
+    indifferent: tuple[str, ...] = ()
+    """Modes in which the gate moves by itself and needs nothing of what is lost: there it goes on."""
+
+    def end_in(self, mode: str) -> End:
+        """Return where it must end in a mode of the gate."""
+        return End.TOLERATED if mode in self.indifferent else self.end
 
 
 FAULTS = (
@@ -51,7 +57,7 @@ FAULTS = (
     Fault("arm: driver error", End.DOWN, (("piper.arm_status", 5),)),
     Fault("arm: frames torn, late, twice", End.TOLERATED,
           (("piper.torn", 0.2), ("piper.late", 0.005), ("piper.duplicated", 0.2), ("piper.garbage", 0.2))),
-    Fault("controller silent", End.DAMPED, commands_stop=True),
+    Fault("controller silent", End.DAMPED, commands_stop=True, indifferent=("STANDING_UP", "HOLD")),
     Fault("bridge killed", End.DAMPED, kill="bridge"),
     Fault("plant host killed", End.DAMPED, kill="host"),
 )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("cyclonedds")
 
 from benchmarks.fault_campaign.__main__ import Trial, load_trials, report
+from benchmarks.fault_campaign.faults import FAULTS, MODES, End
 
 TRIALS = [Trial("tilt", "HOLD", 0, 0.02, ()), Trial("tilt", "HOLD", 1, None, ("limit: position x1",))]
 
@@ -21,6 +22,15 @@ def test_trials_are_read_back(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(asdict(trial)) + "\n" for trial in TRIALS))
     assert load_trials(path) == TRIALS
     assert report(TRIALS)[-1] == "| tilt | legs damped or without power | 2 | 1 | 0.020 | 0.020 | 0.020 |"
+
+
+def test_a_silent_controller_is_missed_only_where_it_is_needed() -> None:
+    silent = next(fault for fault in FAULTS if fault.commands_stop)
+    assert [silent.end_in(mode) for mode in MODES] == [
+        End.DAMPED, End.TOLERATED, End.TOLERATED, End.DAMPED, End.DAMPED
+    ]  # fmt: skip
+    trials = [Trial(silent.name, mode, 0, seconds, ()) for mode, seconds in (("HOLD", 1.0), ("ACTIVE", 1.6))]
+    assert "goes on in STANDING_UP, HOLD | 2 | 2 | 1.600" in report(trials)[-1]
 
 
 @pytest.mark.parametrize("content", ["x", "3\n", '{"fault": "tilt"}\n', '{"colour": "red", "broken": []}\n'])
