@@ -47,8 +47,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"benchmarks: unknown {unknown}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     for name in names:
-        for line in BENCHMARKS[name]():
-            print(line, flush=True)
+        try:
+            for line in BENCHMARKS[name]():
+                print(line, flush=True)
+        except RuntimeError as error:
+            print(f"benchmarks {name}: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

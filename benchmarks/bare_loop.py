@@ -3,7 +3,8 @@
     python -m benchmarks.bare_loop DOMAIN SECONDS unitree|own
 
 `unitree` is the SDK as its example uses it (classes, channels and checksum are its own), `own` our messages. No gate,
-no watchdog, no arm. Prints its figures as JSON. `control_loop` runs it beside the plant host.
+no watchdog, no arm: for the emulated robot on the loopback interface alone. Prints its figures as JSON. `control_loop`
+runs it beside the plant host.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import time
 from typing import Any, Protocol
 
 import numpy as np
+from go2_piper_description.joints import JOINT_NAMES
 from go2_piper_driver.go2.link import open_link
-from go2_piper_driver.go2.motors import prepare
+from go2_piper_driver.go2.motors import SLOT_OF, prepare
 from go2_piper_driver.go2.release import ReleaseTimes, release
 from go2_piper_driver.go2.state import read_state
 from go2_piper_driver.go2.wire import seal_cmd
@@ -25,10 +27,9 @@ from robot_bridge.timing import FixedRate
 from .round_trip import RoundTrips
 
 PERIOD = 0.002
-SLOT = 1
-"""FR_hip's neighbour, FR_thigh: the motor that is told to push to and fro."""
-JOINT = 4
-"""The same in canonical order."""
+PUSHED = "FR_thigh_joint"
+"""The motor that is told to push to and fro."""
+SLOT, JOINT = SLOT_OF[PUSHED], JOINT_NAMES.index(PUSHED)
 
 
 class Bare(Protocol):
@@ -79,8 +80,8 @@ class Sdk:
 
         ChannelFactoryInitialize(domain, "lo")
         self._state: Any = None
-        states = ChannelSubscriber("rt/lowstate", LowState_)
-        states.Init(self._on_state, 10)
+        self._states = ChannelSubscriber("rt/lowstate", LowState_)
+        self._states.Init(self._on_state, 10)
         self._publisher = ChannelPublisher("rt/lowcmd", LowCmd_)
         self._publisher.Init()
         sport, switcher = SportClient(), MotionSwitcherClient()
@@ -114,7 +115,8 @@ def main(domain: int, seconds: float, kind: str) -> None:
     scheduling = make_punctual()
     bare: Bare = Sdk(domain) if kind == "unitree" else Own(domain)
     rate, trips, turns = FixedRate(PERIOD), RoundTrips(), list[float]()
-    begun, used, before = time.monotonic(), time.process_time(), time.monotonic()
+    begun, used = time.monotonic(), time.process_time()
+    before = begun
     while time.monotonic() - begun < seconds:
         time.sleep(max(rate.remaining(), 0.0))
         rate.advance()

@@ -37,7 +37,7 @@ def _processor_time(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) * 1e-9
 
 
-def run(seconds: float = 10.0) -> list[str]:
+def run(seconds: float = 15.0) -> list[str]:
     """Return the lines of the report.
 
     Args:
@@ -106,7 +106,7 @@ def _measure(plant: HostedGo2PiperPlant, emulation: int, seconds: float) -> list
     before = [_processor_time(pid) for pid in pids]
     rate, ages, trips = FixedRate(_BRIDGE_PERIOD), list[float](), RoundTrips()
     begun = time.monotonic()
-    while (now := time.monotonic()) - begun < seconds:
+    while time.monotonic() - begun < seconds:
         time.sleep(max(rate.remaining(), 0.0))
         rate.advance()
         state = plant.read()

@@ -77,6 +77,8 @@ def _latencies(with_views: bool, duration: float) -> tuple[NDArray[np.float64], 
         finally:
             probe.send_signal(signal.SIGTERM)
             probe.wait(30.0)
+        if not heard.is_file() or not heard.stat().st_size:
+            raise RuntimeError("the graph published no commands: look at what `make sim` says")
         began, ended = np.loadtxt(heard, dtype=np.int64, ndmin=2).reshape(-1, 2).T
         late = touched(standstills(folder), began, ended)
     return np.asarray(ended - began, dtype=np.float64)[~late] * 1e-6, float(late.mean())

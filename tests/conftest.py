@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,17 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
             yield domain
             return
     pytest.skip("all ROS domains for tests are taken")
+
+
+@pytest.fixture
+def node(ros_domain: int) -> Iterator[Any]:
+    """A node of the test's own in its domain."""
+    rclpy = pytest.importorskip("rclpy")
+    rclpy.init()
+    node = rclpy.create_node("somebody")
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown()
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def report(trials: Iterable[Trial]) -> list[str]:
         if times:
             p50, p99, worst = np.percentile(times, [50, 99, 100])
             figures = f"| {p50:.3f} | {p99:.3f} | {worst:.3f} |"
-        ends = "; goes on in ".join([fault.end.value, *([", ".join(fault.indifferent)] if fault.indifferent else [])])
+        ends = fault.end.value + (f"; goes on in {', '.join(fault.indifferent)}" if fault.indifferent else "")
         lines.append(f"| {name} | {ends} | {len(mine)} | {safe} {figures}")
     return lines
 
@@ -103,18 +103,25 @@ def load_trials(path: Path) -> list[Trial]:
     """Return the trials of an earlier campaign, none where there is no file. Raises ValueError, one line."""
     try:
         told = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-        return [Trial(**{**one, "broken": tuple(one["broken"])}) for one in told]
+        trials = [Trial(**{**one, "broken": tuple(one["broken"])}) for one in told]
+        if not {trial.fault for trial in trials} <= {fault.name for fault in FAULTS}:
+            raise ValueError
+        return trials
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} holds no trials: give another --out") from None
 
 
 def main() -> int:
-    """Run the campaign, or what is left of it; exit status 0 if every trial ended safely."""
+    """Run the campaign, or what is left of it; exit status 0 if every trial was made and ended safely."""
     parser = argparse.ArgumentParser(prog="benchmarks.fault_campaign", description=__doc__)
     parser.add_argument("--repeats", type=int, default=1, help="of each fault in each mode")
     parser.add_argument("--faults", default="", help="part of a fault's name; empty for all")
     parser.add_argument("--modes", default=",".join(MODES), help="modes of the gate, separated by commas")
-    parser.add_argument("--loss", default="damp", help="emulated legs without commands: hold, damp or limp")
+    parser.add_argument(
+        "--loss",
+        default="damp",
+        help="emulated legs without commands: hold, damp or limp; each wants a folder of its own",
+    )
     parser.add_argument("--domain", type=int, default=100 + os.getpid() % 100, help="DDS domain")
     parser.add_argument(
         "--out",
@@ -133,7 +140,8 @@ def main() -> int:
     chosen = [fault for fault in FAULTS if options.faults in fault.name]
     plan = [(fault, mode, seed) for seed in range(options.repeats) for fault in chosen
             for mode in options.modes.split(",") if (fault.name, mode, seed) not in done]  # fmt: skip
-    print(f"{len(plan)} trials to do, {len(trials)} done", flush=True)
+    left = len(plan)
+    print(f"{left} trials to do, {len(trials)} done", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     rig = Rig(folder, options.domain, options.loss)
@@ -147,17 +155,20 @@ def main() -> int:
                 rig = Rig(folder, options.domain, options.loss)
                 continue
             trials.append(trial)
+            left -= 1
             with (folder / TRIALS).open("a") as file:
                 file.write(json.dumps(asdict(trial)) + "\n")
             took = "NOT SAFE" if trial.seconds is None else f"{trial.seconds:.3f} s"
             print(f"{count}/{len(plan)} {fault.name} in {mode}: {took} {'; '.join(trial.broken)}", flush=True)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on")
+        print("stopped")
     finally:
         rig.close()
         (folder / "report.md").write_text("\n".join(report(trials)) + "\n")
     print("\n".join(report(trials)))
-    return 0 if trials and all(trial.safe for trial in trials) else 1
+    if left:
+        print(f"{left} trials were not made: the same command goes on")
+    return 0 if trials and not left and all(trial.safe for trial in trials) else 1
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from benchmarks.fault_campaign.faults import FAULTS, MODES, End
 TRIALS = [Trial("tilt", "HOLD", 0, 0.02, ()), Trial("tilt", "HOLD", 1, None, ("limit: position x1",))]
 
 
+OTHER = json.dumps(asdict(Trial("no such fault", "HOLD", 0, 0.02, ())))
+
+
 def test_trials_are_read_back(tmp_path: Path) -> None:
     assert load_trials(tmp_path / "none.jsonl") == []
     path = tmp_path / "trials.jsonl"
@@ -33,7 +36,7 @@ def test_a_silent_controller_is_missed_only_where_it_is_needed() -> None:
     assert "goes on in STANDING_UP, HOLD | 2 | 2 | 1.600" in report(trials)[-1]
 
 
-@pytest.mark.parametrize("content", ["x", "3\n", '{"fault": "tilt"}\n', '{"colour": "red", "broken": []}\n'])
+@pytest.mark.parametrize("content", ["x", "3\n", '{"fault": "tilt"}\n', '{"colour": "red", "broken": []}\n', OTHER])
 def test_a_foreign_file_is_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "trials.jsonl"
     path.write_text(content)

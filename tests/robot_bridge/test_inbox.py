@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,15 +16,6 @@ pytestmark = pytest.mark.integration
 
 HANG = 60.0
 """s after which a test gives up; says nothing about speed."""
-
-
-@pytest.fixture
-def node(ros_domain: int) -> Iterator[Node]:
-    rclpy.init()
-    node = rclpy.create_node("somebody")
-    yield node
-    node.destroy_node()
-    rclpy.try_shutdown()
 
 
 def test_waiting_ends_with_a_message(node: Node) -> None:

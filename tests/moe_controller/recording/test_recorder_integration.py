@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,6 @@ pytestmark = pytest.mark.integration
 MODULE = "moe_controller.recording.recorder_node"
 HANG = 120.0
 """s after which a test gives up; says nothing about speed."""
-
-
-@pytest.fixture
-def node(ros_domain: int) -> Iterator[Node]:
-    rclpy.init()
-    node = rclpy.create_node("somebody")
-    yield node
-    node.destroy_node()
-    rclpy.try_shutdown()
 
 
 def start(processes: Processes, out: Path, **parameters: object) -> subprocess.Popen[str]:
