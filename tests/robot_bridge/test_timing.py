@@ -59,6 +59,16 @@ def test_restart_forgets_a_pause() -> None:
     assert rate.remaining() == pytest.approx(0.1) and rate.skipped == 0
 
 
+def test_a_shift_moves_all_later_deadlines() -> None:
+    clock = FakeClock()
+    rate = FixedRate(0.1, clock)
+    rate.shift(-0.02)
+    assert rate.remaining() == pytest.approx(0.08)
+    clock.now = rate.deadline
+    assert rate.advance() == 0
+    assert rate.deadline == pytest.approx(100.18)
+
+
 @pytest.mark.parametrize("period", [0.0, -1.0, float("nan")])
 def test_periods_that_cannot_be(period: float) -> None:
     with pytest.raises(ValueError, match="period"):

@@ -1,9 +1,9 @@
 """What every controller node has: lifecycle, states, goals, the loop, commands and diagnostics.
 
 A subclass brings a core, which computes joint targets from states and knows no ROS, and what it publishes beside them.
-One thread with a loop of its own. In real time it sleeps until an absolute deadline, takes the messages that are there
-and computes from the newest state; in lockstep it computes whenever a control period of state time has passed
-(docs/architecture.md).
+One thread with a loop of its own. In real time it wakes up just before the state that is a control period younger than
+the last one, waits for that and computes from it, or from the newest one where it does not come; in lockstep it computes
+whenever a control period of state time has passed (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from trajectory_msgs.msg import MultiDOFJointTrajectory
 
 from .goals import GoalError
 from .messages import quaternion_of, step_trace_message, trajectory_of, velocity_of
+from .pace import await_state
 from .state_assembler import Kind, Measurement, StateAssembler
 from .step_trace import StepTrace
 from .telemetry import Telemetry
@@ -52,6 +53,8 @@ _DIAGNOSTICS_PERIOD = 1.0
 _SAME_STATE = 0.6
 """A state younger than this part of a control period after the last one used is not a new step: time in a simulation
 may run slower than the wall clock. Stamps on a 5 ms grid that should be 20 ms apart may be 15 ms apart."""
+_WHOLE_PERIOD = 0.9
+"""A state that much of a control period younger than the last one used is the one to compute from."""
 _GOALS = (PoseStamped, MultiDOFJointTrajectory, Twist)
 """Topics that people publish: they get a warning about an incompatible quality of service."""
 _NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
@@ -352,6 +355,8 @@ class ControlNode(LifecycleNode):
             self._inbox.take()
             if self._active:
                 self.telemetry.counts["deadline_misses"] += skipped
+                if self._used_ns is not None and not self._stale:
+                    await_state(self._rate, self._whole_period_passed, self._receive)
                 self._step_in_real_time()
                 if self._rate.remaining() < 0.0:  # the command came after the end of its period
                     self.telemetry.counts["deadline_misses"] += 1
@@ -373,6 +378,16 @@ class ControlNode(LifecycleNode):
         while first is not None and first.stamp_ns % self._period_ns:
             first = self._assembler.next(first.stamp_ns + 1)
         return first
+
+    def _receive(self, patience: float) -> None:
+        self._inbox.wait(patience)
+        self._inbox.take()
+
+    def _whole_period_passed(self) -> bool:
+        newest = self._assembler.newest()
+        if newest is None or self._used_ns is None:
+            return False
+        return not 0 <= newest.stamp_ns - self._used_ns < _WHOLE_PERIOD * self._period_ns
 
     def _step_in_real_time(self) -> None:
         self._look_for_restart()

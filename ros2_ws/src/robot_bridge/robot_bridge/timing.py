@@ -55,6 +55,10 @@ class FixedRate:
         self.overruns += skipped > 0
         return skipped
 
+    def shift(self, seconds: float) -> None:
+        """Move this deadline and all later ones, to keep pace with events of another clock; below 0 for sooner."""
+        self._deadline += seconds
+
     def restart(self) -> None:
         """Begin a new grid now, after a pause that was meant."""
         self._deadline = self._clock() + self.period
