@@ -2,8 +2,8 @@
 
 A subclass brings a core, which computes joint targets from states and knows no ROS, and what it publishes beside them.
 One thread with a loop of its own. In real time it wakes up just before the state that is a control period younger than
-the last one, waits for that and computes from it, or from the newest one where it does not come; in lockstep it computes
-whenever a control period of state time has passed (docs/architecture.md).
+the last one, waits for that and computes from it, or from the newest one where it does not come. In lockstep it
+computes whenever a control period of state time has passed (docs/architecture.md).
 """
 
 from __future__ import annotations
