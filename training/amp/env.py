@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .features import MotionState, disc_state, home_state, joint_addresses, motion_state
+from .key_points import key_points
 from .motion import Motion
 from .robot import RobotConfig, robot_model
 from .steering import Range, Steering, SteeringConfig
@@ -99,6 +100,7 @@ class SteeringEnv:
     ) -> None:
         self.robot, self.stepper, self.disturbances, self.episodes = robot, stepper, disturbances, episodes
         self.num_envs = n = len(stepper.qpos)
+        self._all = np.arange(n)
         self._rng = np.random.default_rng(seed)
         self._motion = motion.select(robot.joints) if motion is not None else None
         self.steering = Steering(steering, n, robot.control_period, self._rng)
@@ -109,13 +111,16 @@ class SteeringEnv:
         self._delay = np.zeros(n, dtype=np.int64)
         self._age = np.zeros(n, dtype=np.int64)
         self._length = round(episodes.length / robot.control_period)
-        self.reset(np.arange(n))
+        self._state = self._measure(self._all)
+        self._before = disc_state(self._state)
+        self.reset(self._all)
         self._observation = self._observe()
 
     def _prepare_control(self) -> None:
         model, robot = robot_model(self.robot), self.robot
         self._home = home_state(model, robot)
         self._places, self._dofs = joint_addresses(model, robot)
+        self._keys = key_points(robot)
         motors = {int(model.actuator_trnid[i, 0]): i for i in range(model.nu)}
         self._motors = np.array([motors[model.joint(name).id] for name in robot.joints])
         self.num_actions = len(self._motors)
@@ -141,7 +146,7 @@ class SteeringEnv:
         A run that resumes at an iteration then goes on exactly as one that was never stopped.
         """
         self._rng.bit_generator.state = np.random.default_rng([seed, iteration]).bit_generator.state
-        self.reset(np.arange(self.num_envs))
+        self.reset(self._all)
         self._age[:] = self._rng.integers(0, self._length, self.num_envs)
         self._observation = self._observe()
 
@@ -160,9 +165,11 @@ class SteeringEnv:
         self._ctrl[ids] = self._wanted[ids] = targets
         self.last_action[ids] = (targets - self._home_ctrl)[:, self._motors] / self._scale
         self._age[ids] = 0
-        self._state = self._measure()
-        self._before = disc_state(self._state)
-        self.steering.begin(ids, self._state.yaw[ids])
+        fresh = self._measure(ids)
+        self._state = self._state.with_rows(ids, fresh)
+        self._before = self._before.copy()
+        self._before[ids] = disc_state(fresh)
+        self.steering.begin(ids, fresh.yaw)
 
     def _starts(self, n: int) -> tuple[Array, Array]:
         qpos, qvel = np.tile(self._home, (n, 1)), np.zeros((n, self.stepper.qvel.shape[1]))
@@ -198,7 +205,7 @@ class SteeringEnv:
         self.stepper.run(self._controls(action))
         self.last_action = action
         self._age += 1
-        state = self._measure()
+        state = self._measure(self._all)
         after = disc_state(state)
         transition = np.hstack([self._before, after])
         robot = self.robot
@@ -233,9 +240,10 @@ class SteeringEnv:
         self._wanted = wanted
         return controls
 
-    def _measure(self) -> MotionState:
-        s = self.stepper
-        return motion_state(s.qpos[:, :7], s.qvel[:, :6], s.qpos[:, self._places], s.qvel[:, self._dofs], s.keys())
+    def _measure(self, ids: Ids) -> MotionState:
+        qpos, qvel = self.stepper.qpos[ids], self.stepper.qvel[ids]
+        joints = qpos[:, self._places]
+        return motion_state(qpos[:, :7], qvel[:, :6], joints, qvel[:, self._dofs], self._keys(joints))
 
     def _observe(self) -> Observation:
         state, steering = self._state, self.steering

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from .key_points import key_points
 from .motion import Motion, MotionError
-from .robot import RobotConfig, robot_model
+from .robot import RobotConfig
 
 Array = NDArray[np.float64]
 
@@ -78,6 +80,13 @@ class MotionState:
         """Heading of the root's x axis in the world, rad, (N,)."""
         return np.arctan2(self.turn[:, 1, 0], self.turn[:, 0, 0])
 
+    def with_rows(self, ids: NDArray[np.int64], rows: MotionState) -> MotionState:
+        """Return the state with other robots in the rows `ids`."""
+        arrays = {field.name: getattr(self, field.name).copy() for field in dataclasses.fields(self)}
+        for name, array in arrays.items():
+            array[ids] = getattr(rows, name)
+        return MotionState(**arrays)
+
 
 def motion_state(root: Array, velocity: Array, joints: Array, speeds: Array, keys: Array) -> MotionState:
     """Return the state from MuJoCo's numbers.
@@ -87,7 +96,7 @@ def motion_state(root: Array, velocity: Array, joints: Array, speeds: Array, key
         velocity: qvel of the free joint, (N, 6).
         joints: (N, J).
         speeds: (N, J).
-        keys: positions in the world, (N, K, 3).
+        keys: positions in the frame of the root, (N, K, 3).
     """
     turn = rotation(root[:, 3:7])
     inverse = np.swapaxes(turn, 1, 2)
@@ -98,7 +107,7 @@ def motion_state(root: Array, velocity: Array, joints: Array, speeds: Array, key
         velocity[:, 3:6],
         joints,
         speeds,
-        (keys - root[:, None, :3]) @ turn,
+        keys,
     )
 
 
@@ -118,18 +127,8 @@ def motion_states(robot: RobotConfig, motion: Motion) -> MotionState:
     if abs(motion.rate - wanted) > 1e-6 * wanted:
         raise MotionError(f"clips of {motion.rate:g} Hz, the robot is controlled at {wanted:g} Hz: resample them")
     motion = motion.select(robot.joints)
-    model = robot_model(robot)
-    data = mujoco.MjData(model)
-    places = joint_addresses(model, robot)[0]
-    home = home_state(model, robot)
-    ids = key_ids(model, robot)
-    keys = np.empty((len(motion.qpos), len(ids[0]) + len(ids[1]), 3))
-    for frame, qpos in enumerate(motion.qpos):
-        data.qpos[:] = home
-        data.qpos[:7], data.qpos[places] = qpos[:7], qpos[7:]
-        mujoco.mj_kinematics(model, data)
-        keys[frame] = np.concatenate([data.site_xpos[ids[0]], data.xpos[ids[1]]])
-    return motion_state(motion.qpos[:, :7], motion.qvel[:, :6], motion.qpos[:, 7:], motion.qvel[:, 6:], keys)
+    joints = motion.qpos[:, 7:]
+    return motion_state(motion.qpos[:, :7], motion.qvel[:, :6], joints, motion.qvel[:, 6:], key_points(robot)(joints))
 
 
 def build_expert_disc_obs(robot: RobotConfig, motion: Motion) -> NDArray[np.float32]:
@@ -153,8 +152,3 @@ def joint_addresses(model: mujoco.MjModel, robot: RobotConfig) -> tuple[NDArray[
         np.array([joint.qposadr[0] for joint in joints], dtype=np.int64),
         np.array([joint.dofadr[0] for joint in joints], dtype=np.int64),
     )
-
-
-def key_ids(model: mujoco.MjModel, robot: RobotConfig) -> tuple[list[int], list[int]]:
-    """Return the ids of key sites and key bodies."""
-    return [model.site(name).id for name in robot.key_sites], [model.body(name).id for name in robot.key_bodies]

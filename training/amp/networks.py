@@ -14,12 +14,24 @@ from .normalizer import Moments, RunningNormalizer
 JaxArray = jax.Array
 
 
+@jax.custom_jvp
+def elu(x: JaxArray) -> JaxArray:
+    """Return the exponential linear unit; cheaper on CPUs than `nn.elu`, whose slope needs the exponential again."""
+    return jnp.maximum(x, 0.0) + jnp.exp(jnp.minimum(x, 0.0)) - 1.0
+
+
+@elu.defjvp
+def _elu_jvp(primals: tuple[JaxArray], tangents: tuple[JaxArray]) -> tuple[JaxArray, JaxArray]:
+    y = elu(primals[0])
+    return y, tangents[0] * (jnp.minimum(y, 0.0) + 1.0)
+
+
 class Mlp(nn.Module):
     """Fully connected layers with orthogonal starts; `last_scale` is that of the last layer."""
 
     hidden: Sequence[int]
     outputs: int
-    activation: Callable[[JaxArray], JaxArray] = nn.elu
+    activation: Callable[[JaxArray], JaxArray] = elu
     last_scale: float = 1.0
 
     @nn.compact
@@ -31,7 +43,7 @@ class Mlp(nn.Module):
 
 def actor(hidden: Sequence[int], actions: int) -> Mlp:
     """Return the network of the mean action, which starts near zero: the default pose."""
-    return Mlp(hidden, actions, nn.elu, 0.01)
+    return Mlp(hidden, actions, elu, 0.01)
 
 
 def critic(hidden: Sequence[int]) -> Mlp:

@@ -8,7 +8,8 @@ import torch
 from ..models.policy import Policy
 from .data.expert_clips import SteeringGoals, environment, use
 from .evaluation import Record
-from .features import MotionState, disc_state, joint_addresses, key_ids, motion_state
+from .features import MotionState, disc_state, joint_addresses, motion_state
+from .key_points import key_points
 from .robot import RobotConfig, robot_model
 from .steering import SteeringConfig, tracking_errors
 
@@ -25,15 +26,13 @@ def record_expert(
     period = env.config.control_period
     goals = SteeringGoals(count, period, steering, np.random.default_rng([seed, 1]))
     use(env, goals)
-    model, physics = robot_model(robot), env.physics
-    places, dofs = joint_addresses(model, robot)
-    sites = physics.batch.bind("site_xpos")
-    ids = key_ids(model, robot)[0]
+    physics = env.physics
+    places, dofs = joint_addresses(robot_model(robot), robot)
 
     def state() -> MotionState:
-        physics.batch.forward()
         qpos, qvel = physics.qpos, physics.qvel
-        return motion_state(qpos[:, :7], qvel[:, :6], qpos[:, places], qvel[:, dofs], sites[:, ids])
+        joints = qpos[:, places]
+        return motion_state(qpos[:, :7], qvel[:, :6], joints, qvel[:, dofs], key_points(robot)(joints))
 
     alive = np.ones(count, dtype=bool)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in Record.__dataclass_fields__ if name != "period"}

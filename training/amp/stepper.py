@@ -12,18 +12,16 @@ from mujoco.batch import Batch
 from numpy.typing import NDArray
 
 from ..structured import ConfigError
-from .features import key_ids
 from .robot import RobotConfig, robot_model
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
-_POSITIONS = mujoco.mjtStage.mjSTAGE_POS.value
 TOUCH = 1.0
 """N; a foot that presses harder is on the ground."""
 
 
 class Stepper(Protocol):
-    """N robots. States are of now, also those of the keys; contacts are those of the last physics step."""
+    """N robots. States are of now; contacts are those of the last physics step."""
 
     qpos: Array
     """(N, nq); read only."""
@@ -40,9 +38,6 @@ class Stepper(Protocol):
 
     def run(self, ctrl: Array) -> None:
         """Do one physics step with each control, (S, N, nu)."""
-
-    def keys(self) -> Array:
-        """Return positions of key sites and bodies in the world, m, (N, K, 3)."""
 
     def contacts(self) -> NDArray[np.bool_]:
         """Return which of the robot's contact sensors are pressed, (N, F)."""
@@ -65,9 +60,8 @@ class BatchStepper:
         self._batch = b = Batch(model, count, threads)
         self.qpos, self.qvel = b.bind("qpos"), b.bind("qvel")
         self._ctrl = b.bind("ctrl")
-        self._sites, self._bodies, self._sensors = b.bind("site_xpos"), b.bind("xpos"), b.bind("sensordata")
+        self._sensors = b.bind("sensordata")
         self._friction, self._mass = b.expand("geom_friction"), b.expand("body_mass")
-        self._key_sites, self._key_bodies = key_ids(model, robot)
         self._touch = [model.sensor(name).adr[0] for name in robot.contact_sensors]
         self._root = int(model.jnt_bodyid[0])
 
@@ -75,7 +69,6 @@ class BatchStepper:
         """Put robots into states."""
         self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
         self.qpos[ids], self.qvel[ids] = qpos, qvel
-        self._batch.forward(ids, _POSITIONS)
 
     def dress(self, ids: Ids, friction: Array, mass: Array) -> None:
         """Give robots their own friction and mass."""
@@ -89,14 +82,9 @@ class BatchStepper:
 
     def run(self, ctrl: Array) -> None:
         """Do one physics step with each control."""
-        for step in range(len(ctrl)):
-            self._ctrl[:] = ctrl[step]
-            # the last one computes positions anew: key positions one step behind the joints would give the policy away
-            self._batch.step(stage=_POSITIONS if step + 1 == len(ctrl) else 0)
-
-    def keys(self) -> Array:
-        """Return key positions."""
-        return np.concatenate([self._sites[:, self._key_sites], self._bodies[:, self._key_bodies]], axis=1)
+        for now in ctrl:
+            self._ctrl[:] = now
+            self._batch.step()
 
     def contacts(self) -> NDArray[np.bool_]:
         """Return which contact sensors are pressed."""
@@ -117,13 +105,11 @@ class MjxStepper:
         self._mjx = mjx
         self._cpu = model = robot_model(robot)
         self._model = mjx.put_model(model)
-        self._key_sites, self._key_bodies = (np.array(ids, dtype=np.int64) for ids in key_ids(model, robot))
         self._touch = np.array([model.sensor(name).adr[0] for name in robot.contact_sensors], dtype=np.int64)
         self._root = int(model.jnt_bodyid[0])
         self._friction = np.repeat(model.geom_friction[None], count, axis=0)
         self._mass = np.repeat(model.body_mass[None], count, axis=0)
         self._step = jax.jit(self._steps)
-        self._forward = jax.jit(self._kinematics)
         data = mjx.make_data(self._model)
         self._data: Any = jax.tree.map(lambda x: jnp.repeat(jnp.asarray(x)[None], count, axis=0), data)
         self.qpos, self.qvel = np.array(self._data.qpos, dtype=float), np.array(self._data.qvel, dtype=float)
@@ -133,7 +119,7 @@ class MjxStepper:
         self.qpos[ids], self.qvel[ids] = qpos, qvel
         self._write()
         warm = self._data.qacc_warmstart.at[ids].set(0.0)
-        self._data = self._forward(self._data.replace(qacc_warmstart=warm), self._friction, self._mass)
+        self._data = self._data.replace(qacc_warmstart=warm)
 
     def dress(self, ids: Ids, friction: Array, mass: Array) -> None:
         """Give robots their own friction and mass."""
@@ -151,11 +137,6 @@ class MjxStepper:
         self._data = self._step(self._data, jnp.asarray(ctrl), self._friction, self._mass)
         self.qpos[:], self.qvel[:] = np.asarray(self._data.qpos), np.asarray(self._data.qvel)
 
-    def keys(self) -> Array:
-        """Return key positions."""
-        sites, bodies = np.asarray(self._data.site_xpos), np.asarray(self._data.xpos)
-        return np.concatenate([sites[:, self._key_sites], bodies[:, self._key_bodies]], axis=1).astype(np.float64)
-
     def contacts(self) -> NDArray[np.bool_]:
         """Return which contact sensors are pressed."""
         return np.asarray(self._data.sensordata)[:, self._touch] > TOUCH
@@ -166,16 +147,9 @@ class MjxStepper:
     def _own(self, friction: Any, mass: Any) -> Any:
         return self._model.tree_replace({"geom_friction": friction, "body_mass": mass})
 
-    def _kinematics(self, data: Any, friction: Any, mass: Any) -> Any:
-        def one(data: Any, friction: Any, mass: Any) -> Any:
-            return self._mjx.kinematics(self._own(friction, mass), data)
-
-        return jax.vmap(one)(data, jnp.asarray(friction), jnp.asarray(mass))
-
     def _steps(self, data: Any, ctrl: Any, friction: Any, mass: Any) -> Any:
         def one(data: Any, ctrl: Any, friction: Any, mass: Any) -> Any:
             model = self._own(friction, mass)
-            data = jax.lax.scan(lambda d, u: (self._mjx.step(model, d.replace(ctrl=u)), None), data, ctrl)[0]
-            return self._mjx.kinematics(model, data)
+            return jax.lax.scan(lambda d, u: (self._mjx.step(model, d.replace(ctrl=u)), None), data, ctrl)[0]
 
         return jax.vmap(one, in_axes=(0, 1, 0, 0))(data, ctrl, friction, mass)

@@ -167,6 +167,12 @@ def test_mass_reaches_the_simulation() -> None:
     assert heavy.state.position[:, 2].max() < light.state.position[:, 2].min() - 1e-3
 
 
+def feet(env: SteeringEnv) -> np.ndarray:
+    """Return the key positions in the world, (N, K, 3)."""
+    state = env.state
+    return state.position[:, None] + state.keys @ np.swapaxes(state.turn, 1, 2)
+
+
 def test_friction_reaches_the_simulation() -> None:
     """Who is pushed on a slippery floor slides."""
     slid = []
@@ -174,11 +180,11 @@ def test_friction_reaches_the_simulation() -> None:
         env = make_env(2, Disturbances(friction=(friction, friction)))
         for _ in range(10):
             env.step(np.zeros((2, 12)))
-        before = env.stepper.keys()[0].copy()
+        before = feet(env)[0]
         env.stepper.push(np.full((2, 2), 0.4))
         for _ in range(10):
             env.step(np.zeros((2, 12)))
-        slid.append(float(np.median(np.linalg.norm((env.stepper.keys()[0] - before)[:, :2], axis=1))))
+        slid.append(float(np.median(np.linalg.norm((feet(env)[0] - before)[:, :2], axis=1))))
     assert slid[0] > 3.0 * slid[1]
 
 
