@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from cem_planner.goal_sampler import GoalSampler
 from cem_planner.ik_prior import IkPrior
 from cem_planner.problem import Goal, PlanState, Problem
@@ -96,3 +97,42 @@ def test_jacobian_equals_differences() -> None:
         step[index] = 1e-6
         moved, _ = prior._errors(goal, place + step)
         assert np.allclose(-(moved - error)[0, :3] / 1e-6, jacobian[0, :3, index], atol=1e-5)
+
+
+def test_a_goal_that_wanders_is_followed_by_the_best_solution_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    refined: list[int] = []
+    refine = IkPrior._refine
+
+    def counted(prior: IkPrior, goal: Goal) -> None:
+        refined.append(len(prior._trial))
+        refine(prior, goal)
+
+    monkeypatch.setattr(IkPrior, "_refine", counted)
+    goal = GoalSampler(9).reachable(1)[0]
+    prior = IkPrior(SETTINGS)
+    for _ in range(70):
+        prior.knots(problem(goal))
+    refined.clear()
+    for turn in range(1, 101):  # 0.2 m/s at 50 Hz, there and back
+        side = 0.004 * (turn if turn <= 50 else 100 - turn)
+        moved = Goal(goal.position + [0.0, side, 0.0], goal.rotation, goal.orientation_weight)
+        count = len(refined)
+        prior.knots(problem(moved))
+        assert refined[count:] == [1, 1]
+        assert errors(moved, prior.solution)[0] < 5e-4
+    prior.knots(problem(Goal(goal.position + [0.0, 0.06, 0.0], goal.rotation, goal.orientation_weight)))
+    assert refined[-1] > 1, "a jump tries the other branches"
+
+
+def test_a_goal_that_wandered_far_tries_the_branches_anew() -> None:
+    goal = GoalSampler(9).reachable(1)[0]
+    prior = IkPrior(SETTINGS)
+    for _ in range(70):
+        prior.knots(problem(goal))
+    seeds = [prior._seeded]
+    for turn in range(1, 71):
+        moved = Goal(goal.position - [0.0, 0.004 * turn, 0.0], goal.rotation, goal.orientation_weight)
+        prior.knots(problem(moved))
+        if prior._seeded is not seeds[-1]:
+            seeds.append(prior._seeded)
+    assert len(seeds) == 2

@@ -15,6 +15,7 @@ from moe_controller.policy import OnnxPolicy, PolicyError, PolicyFault
 from moe_controller.shipped import shipped_model
 from moe_controller.state_assembler import Measurement
 from robot_bridge import convert
+from robot_bridge.host.realtime import SWITCH_INTERVAL
 from robot_bridge.run_node import run_node
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -176,6 +177,7 @@ class CemPlannerNode(ControlNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the planner until a signal. Returns the exit code: 0 after a signal, 1 where it could not start."""
+    sys.setswitchinterval(SWITCH_INTERVAL)  # the thread that plans must not keep the control loop waiting
     return run_node("cem_planner", CemPlannerNode, args)
 
 

@@ -7,7 +7,8 @@ and the cost decides.
 
 Several solutions are refined side by side by Levenberg-Marquardt steps, a few in each plan, from the arm's present
 joints, its closed-form inverse and the other branches of the arm; the best one is offered. Refining ends when nothing
-moves any more, so that a robot at its goal pays nothing.
+moves any more, so that a robot at its goal pays nothing. A goal that moves a little with every plan, as it does in the
+frame of a robot that walks, is followed by the best one alone once it is known.
 """
 
 from __future__ import annotations
@@ -48,8 +49,12 @@ _SHARES: Array = np.array([0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
 """Of the way to the solution that a proposal may go within the horizon."""
 _FIRST_ROUNDS = 4
 """In each plan at the beginning: what the samples do before a branch is known, they have to undo."""
+_FOLLOW_ROUNDS = 2
+"""For a goal that has moved: what was found is judged by the new goal, then improved."""
 NEW_GOAL = 0.05
-"""m and rad by which a goal must move until the branches are tried anew."""
+"""m and rad by which a goal must jump until the branches are tried anew."""
+FAR_GOAL = 0.25
+"""m and rad by which it may wander until then."""
 
 
 class _Arm(ArmKinematics):
@@ -85,6 +90,11 @@ class _Solutions(NamedTuple):
 class IkPrior:
     """Makes priors for `Planner.plan`. Deterministic; remembers its solutions from plan to plan."""
 
+    _found: _Solutions
+    _trial: Array
+    _damping: Array
+    _rounds: int
+
     def __init__(
         self,
         settings: PlannerSettings,
@@ -118,6 +128,7 @@ class IkPrior:
     def reset(self) -> None:
         """Forget all solutions."""
         self._goal: Goal | None = None
+        self._seeded: Goal | None = None
         self._begin(np.zeros((1, NUM_COORDINATES)))
 
     @property
@@ -132,13 +143,18 @@ class IkPrior:
             problem: what will be planned; must be finite.
         """
         goal, begin = problem.goal, problem.previous_command
-        if self._goal is None or apart(goal, self._goal) > NEW_GOAL:
-            self._goal = goal
+        known = self._rounds >= _MOST_ROUNDS // 2
+        rounds = 1 if known else _FIRST_ROUNDS
+        before, seeded = self._goal, self._seeded
+        if before is None or seeded is None or apart(goal, before) > NEW_GOAL or apart(goal, seeded) > FAR_GOAL:
+            self._seeded, rounds = goal, _FIRST_ROUNDS
             self._begin(self._seeds(goal, begin))
-        elif apart(goal, self._goal) > 0.0:
-            self._goal = goal
-            self._begin(self._found.place)
-        for _ in range(1 if self._rounds >= _MOST_ROUNDS // 2 else _FIRST_ROUNDS):
+        elif apart(goal, before) > 0.0:
+            done = min(self._rounds, _MOST_ROUNDS // 2)
+            self._begin(self._found.place[:1] if known else self._found.place)
+            self._rounds, rounds = done, _FOLLOW_ROUNDS if known else _FIRST_ROUNDS
+        self._goal = goal
+        for _ in range(rounds):
             if self._rounds < _MOST_ROUNDS:
                 self._refine(goal)
         way = self._found.place[0] - problem.offset - begin

@@ -5,7 +5,7 @@ import os
 import sys
 
 _PRIORITY = 10
-_SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0005
 """s that another thread may keep the interpreter; Python's own 5 ms are more than two periods."""
 
 
@@ -17,7 +17,7 @@ def make_punctual() -> str:
     Linux grants it to root and to users with an `rtprio` limit (/etc/security/limits.d). The kernel still leaves 5 % of
     the time to others if the loop should ever spin.
     """
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     if hasattr(gc, "freeze"):
         gc.collect()
         gc.freeze()
