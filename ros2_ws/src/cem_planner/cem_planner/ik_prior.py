@@ -49,8 +49,6 @@ _SHARES: Array = np.array([0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0])
 """Of the way to the solution that a proposal may go within the horizon."""
 _FIRST_ROUNDS = 4
 """In each plan at the beginning: what the samples do before a branch is known, they have to undo."""
-_FOLLOW_ROUNDS = 2
-"""For a goal that has moved: what was found is judged by the new goal, then improved."""
 NEW_GOAL = 0.05
 """m and rad by which a goal must jump until the branches are tried anew."""
 FAR_GOAL = 0.25
@@ -94,6 +92,7 @@ class IkPrior:
     _trial: Array
     _damping: Array
     _rounds: int
+    _following: bool
 
     def __init__(
         self,
@@ -129,12 +128,13 @@ class IkPrior:
         """Forget all solutions."""
         self._goal: Goal | None = None
         self._seeded: Goal | None = None
+        self._following = False
         self._begin(np.zeros((1, NUM_COORDINATES)))
 
     @property
     def solution(self) -> Array:
-        """The best solution so far, m and rad, shape (12,)."""
-        return self._found.place[0].copy()
+        """The best solution so far, m and rad, shape (12,); behind a goal that moves, the next step, not yet tried."""
+        return (self._trial if self._following else self._found.place)[0].copy()
 
     def knots(self, problem: Problem) -> Array:
         """Return a proposal, m and rad, shape (K, 12): straight from the command in force to the best solution.
@@ -143,21 +143,21 @@ class IkPrior:
             problem: what will be planned; must be finite.
         """
         goal, begin = problem.goal, problem.previous_command
-        known = self._rounds >= _MOST_ROUNDS // 2
+        known, self._following = self._rounds >= _MOST_ROUNDS // 2, False
         rounds = 1 if known else _FIRST_ROUNDS
         before, seeded = self._goal, self._seeded
         if before is None or seeded is None or apart(goal, before) > NEW_GOAL or apart(goal, seeded) > FAR_GOAL:
             self._seeded, rounds = goal, _FIRST_ROUNDS
             self._begin(self._seeds(goal, begin))
         elif apart(goal, before) > 0.0:
-            done = min(self._rounds, _MOST_ROUNDS // 2)
-            self._begin(self._found.place[:1] if known else self._found.place)
-            self._rounds, rounds = done, _FOLLOW_ROUNDS if known else _FIRST_ROUNDS
+            done, self._following = min(self._rounds, _MOST_ROUNDS // 2), known
+            self._begin(self._trial[:1] if known else self._found.place)
+            self._rounds = done
         self._goal = goal
         for _ in range(rounds):
             if self._rounds < _MOST_ROUNDS:
                 self._refine(goal)
-        way = self._found.place[0] - problem.offset - begin
+        way = self.solution - problem.offset - begin
         reached = (self._share(problem, way) * self._times / self._horizon)[:, None] * way
         most = self._slew * self._times[:, None]
         return np.asarray(begin + np.clip(reached, -most, most))
