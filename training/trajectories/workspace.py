@@ -60,6 +60,10 @@ class Workspace:
         natural = natural_rotation(positions, self.arm.shoulder)
         return positions, natural @ Rotation.from_rotvec(turn).as_matrix()
 
+    def reaches(self, positions: Array, rotations: Array) -> bool:
+        """Return whether the arm can take all poses: m in base_link, (n, 3), and (n, 3, 3)."""
+        return bool(self.arm.inverse(positions, rotations)[1].all())
+
     def joint_steps(self, positions: Array, rotations: Array) -> Array | None:
         """Return how far each joint goes between neighbouring poses, rad, (n - 1, 6); None where the arm cannot go.
 
