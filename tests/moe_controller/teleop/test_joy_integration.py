@@ -84,6 +84,11 @@ def test_held_drives_let_go_stops_and_the_stop_needs_no_dead_man(person: Person,
 
 
 def test_a_stop_that_is_held_from_the_beginning_stops(person: Person) -> None:
-    """Who holds it while the node starts wants nothing else."""
+    """Who holds it while the node starts wants nothing else, and neither does who goes on holding it."""
     person.wait(lambda: person.stops, lambda: person.press(True, 1.0, stop=True))
+    for _ in range(20):
+        person.press(True, 1.0, stop=True)
+        rclpy.spin_once(person.node, timeout_sec=0.02)
     assert not any(velocity.linear.x for velocity in person.velocities)
+    person.wait(lambda: person.velocities and person.velocities[-1].linear.x > 0.3, lambda: person.press(True, 1.0))
+    assert person.stops == 1

@@ -50,9 +50,10 @@ class JoyTeleop(Node):
         before = asked.pressed - {STOP} if self._down is None else self._down
         self._down = asked.pressed
         fresh = asked.pressed - before
-        if STOP in fresh:
+        if STOP in asked.pressed:  # who keeps it down wants nothing else
             self.motion.release()
-            self._output.call(STOP)
+            if STOP in fresh:
+                self._output.call(STOP)
             return
         for name in SERVICES:
             # damping is for emergencies, everything else only with the dead man's button
