@@ -48,7 +48,8 @@ def child_environment(log_directory: Path) -> dict[str, str]:
         "ROS_DOMAIN_ID": "0",
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "AMENT_PREFIX_PATH": sys.prefix,  # where the wheels put their ament index
-        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",  # killed nodes would leave shared memory files behind
+        # killed nodes leave shared memory files behind; has no effect with LOCALHOST, where rmw_fastrtps adds it itself
+        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
         "OMP_NUM_THREADS": "1",
     }
     for name, value in defaults.items():
