@@ -28,11 +28,12 @@ def record_expert(
     use(env, goals)
     physics = env.physics
     places, dofs = joint_addresses(robot_model(robot), robot)
+    keys = key_points(robot)
 
     def state() -> MotionState:
         qpos, qvel = physics.qpos, physics.qvel
         joints = qpos[:, places]
-        return motion_state(qpos[:, :7], qvel[:, :6], joints, qvel[:, dofs], key_points(robot)(joints))
+        return motion_state(qpos[:, :7], qvel[:, :6], joints, qvel[:, dofs], keys(joints))
 
     alive = np.ones(count, dtype=bool)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in Record.__dataclass_fields__ if name != "period"}

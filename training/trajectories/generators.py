@@ -182,20 +182,19 @@ def generate(
     if not 0.0 < duration <= LONGEST or not 1.0 / duration <= rate <= HIGHEST_RATE:
         raise TrajectoryError(f"duration {duration:g} s at {rate:g} Hz: up to {LONGEST:g} s, {HIGHEST_RATE:g} Hz")
     space, limits = Workspace(), limits or SpeedLimits()
+    return [_reachable(kind, [seed, i], space, limits, duration, rate, f"{kind}_{i}") for i in range(count)]
 
-    def draw(i: int, attempt: int) -> PoseSequence | None:
-        """Return sequence i; None where one of its poses is out of reach."""
-        rng = np.random.default_rng([seed, i, attempt] if attempt else [seed, i])
-        sequence = sequence_of(KINDS[kind](rng, space, limits), duration, rate, f"{kind}_{i}")
-        # motions are looked at in steps; near a straight wrist the limit of joint 6 may lie between two of them
-        return (
-            sequence
-            if space.reaches(sequence.positions, Rotation.from_quat(sequence.orientations).as_matrix())
-            else None
-        )
 
-    def sequence(i: int) -> PoseSequence:
-        attempts = iter(range(ATTEMPTS))
-        return _until(lambda: draw(i, next(attempts)))
+def _reachable(
+    kind: str, seed: list[int], space: Workspace, limits: SpeedLimits, duration: float, rate: float, name: str
+) -> PoseSequence:
+    """Return a sequence of whose poses none is out of reach.
 
-    return [sequence(i) for i in range(count)]
+    Motions are looked at in steps; near a straight wrist the limit of joint 6 may lie between two of them.
+    """
+    for attempt in range(ATTEMPTS):
+        rng = np.random.default_rng([*seed, attempt] if attempt else seed)
+        sequence = sequence_of(KINDS[kind](rng, space, limits), duration, rate, name)
+        if space.reaches(sequence.positions, Rotation.from_quat(sequence.orientations).as_matrix()):
+            return sequence
+    raise TrajectoryError(f"{ATTEMPTS} sequences drawn and the arm reaches none: is {duration:g} s too long?")

@@ -19,7 +19,7 @@ from training.amp.discriminator import (
     style_reward,
 )
 from training.amp.gae import compute_gae
-from training.amp.networks import discriminator, forward
+from training.amp.networks import discriminator, elu, forward
 from training.amp.normalizer import RunningNormalizer
 from training.amp.ppo import PpoSettings, entropy, log_probability, ppo_loss
 from training.amp.replay import ReplayBuffer
@@ -221,3 +221,12 @@ def test_ppo_loss_by_hand() -> None:
     assert loss == pytest.approx(policy + metrics.value_loss - 0.2, rel=1e-5)
     assert metrics.clip_fraction == pytest.approx(2 / 3, rel=1e-5)
     assert metrics.kl > 0
+
+
+# -- networks ----------------------------------------------------------------------------------------------------------
+
+
+def test_elu_and_its_slope() -> None:
+    x = jnp.array([-30.0, -2.0, -0.1, 0.1, 2.0, 30.0])
+    assert elu(x) == pytest.approx(np.where(x > 0.0, x, np.expm1(np.minimum(x, 0.0))), abs=1e-6)
+    assert jax.vmap(jax.grad(elu))(x) == pytest.approx(np.where(x > 0.0, 1.0, np.exp(np.minimum(x, 0.0))), abs=1e-6)
