@@ -18,6 +18,7 @@ import numpy as np
 from go2_piper_description.joints import NUM_JOINTS
 from go2_piper_driver.emulation.control import ControlClient
 from go2_piper_driver.real_plant import HostedGo2PiperPlant, RealOptions
+from robot_bridge.priority import BRIDGE
 from robot_bridge.timing import FixedRate
 from robot_bridge.types import JointTargets
 
@@ -25,8 +26,6 @@ from .bare_loop import JOINT
 from .round_trip import RoundTrips
 
 _BRIDGE_PERIOD = 0.005
-_PRIORITY = 9
-"""One below the host's."""
 _RELEASE_TIME = 0.5
 """s of targets without torque, after which the host's watchdog lets some through."""
 
@@ -92,8 +91,8 @@ def _host(seconds: float, kind: str, domain: int, can: str, emulation: int) -> l
     plant = HostedGo2PiperPlant(options)
     try:
         plant.start()
-        with contextlib.suppress(PermissionError):  # like the other loops, which are compared
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PRIORITY))
+        with contextlib.suppress(PermissionError):  # as the bridge does
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(BRIDGE))
         return _measure(plant, emulation, seconds)
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

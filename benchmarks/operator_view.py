@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from moe_controller.graph.transport import loopback
 from numpy.typing import NDArray
 
 from . import stop
@@ -67,7 +68,7 @@ def _latencies(with_views: bool, duration: float) -> tuple[NDArray[np.float64], 
         options = ["--scenario", "walk-and-reach", "--duration", str(duration), "--out", str(folder / "run")]
         options += ["--record", "--cockpit-port", str(_free_port())] if with_views else ["--headless"]
         environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-        environment |= {"ROS_DOMAIN_ID": DOMAIN, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+        environment |= {"ROS_DOMAIN_ID": DOMAIN, **loopback(environment)}
         heard = folder / "heard.txt"
         probe = subprocess.Popen([sys.executable, "-m", "benchmarks.latency_probe", str(heard)], env=environment)
         try:

@@ -1,7 +1,7 @@
 """From the cockpit's STOP to the gate's emergency stop, beside a running graph and a page that floods the cockpit.
 
 The bridge writes the damping command to the plant before it publishes its state, so the time until that is published is
-the longer of the two.
+the longer of the two. How often the machine itself stood still between click and stop (`stalls.py`) is said beside it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import rclpy
 from moe_controller.calls import STOP
 from moe_controller.cockpit.cockpit_node import CockpitNode
+from moe_controller.graph.transport import loopback
+from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge.inbox import Inbox
 from std_msgs.msg import String
 
 from .page_client import PageClient
+from .stalls import standstills, touched, watched
 
 STOPS = 50
 LIMIT = 100.0
@@ -54,18 +58,26 @@ def run(stops: int = STOPS) -> list[str]:
     Args:
         stops: to measure.
     """
-    os.environ["ROS_DOMAIN_ID"] = DOMAIN
+    os.environ.update({"ROS_DOMAIN_ID": DOMAIN, **loopback(os.environ)})
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "moe_controller.sim", "--headless", "--scenario", "none", "--record"]
         graph = subprocess.Popen([*command, "--out", folder], stdout=subprocess.DEVNULL)
         try:
-            return _measured(_free_port(), stops)
+            with watched(Path(folder)):
+                clicked, arrived, stopped = _measured(_free_port(), stops)
         finally:
             graph.send_signal(signal.SIGINT)
             graph.wait()
+        still = int(touched(standstills(Path(folder)), clicked, stopped).sum())
+    return [
+        _line("the click", stopped - clicked),
+        _line("its arrival", stopped - arrived),
+        f"in {still} of them the machine itself stood still for a moment; they count",
+    ]
 
 
-def _measured(port: int, stops: int) -> list[str]:
+def _measured(port: int, stops: int) -> NDArray[np.int64]:
+    """Return when each stop was clicked, had arrived and was published by the gate, wall time, ns, (3, stops)."""
     rclpy.init(args=["--ros-args", "-p", f"port:={port}"])
     cockpit, node = TimedCockpit(), rclpy.create_node("stop_benchmark", use_global_arguments=False)
     inbox, gate, ending = Inbox(node), [("", 0)], threading.Event()
@@ -95,7 +107,7 @@ def _measured(port: int, stops: int) -> list[str]:
             clicked = time.time_ns()
             page.click("STOP")
             stopped = until("ESTOP")
-            rows.append((stopped - clicked, stopped - cockpit.arrived_ns))
+            rows.append((clicked, cockpit.arrived_ns, stopped))
             while cockpit.calls.stopping:  # a repeated stop would undo the reset
                 time.sleep(0.01)
             time.sleep(0.1)
@@ -110,7 +122,7 @@ def _measured(port: int, stops: int) -> list[str]:
         cockpit.close()
         node.destroy_node()
         rclpy.try_shutdown()
-    return [_line(name, np.array(rows)[:, column] * 1e-6) for column, name in enumerate(("the click", "its arrival"))]
+    return np.array(rows, dtype=np.int64).T
 
 
 def _loop(cockpit: CockpitNode) -> Callable[[threading.Event], None]:
@@ -132,7 +144,8 @@ def _flood(port: int) -> Callable[[threading.Event], None]:
     return send
 
 
-def _line(name: str, values: np.ndarray) -> str:
+def _line(name: str, nanoseconds: NDArray[np.int64]) -> str:
+    values = 1e-6 * nanoseconds
     p50, p99 = np.percentile(values, [50, 99])
     return (f"STOP, from {name} to the gate's ESTOP: p50 / p99 / max {p50:.1f} / {p99:.1f} / {values.max():.1f} ms "
             f"of {len(values)} (limit {LIMIT:.0f})")  # fmt: skip

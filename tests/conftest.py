@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moe_controller.graph.transport import loopback
 
 from tests.support.processes import Processes
 from tests.support.tiny_policy import write_tiny_policy
 
 ROS_DEFAULTS = {
     "AMENT_PREFIX_PATH": sys.prefix,
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
     "OMP_NUM_THREADS": "1",
+    **loopback(os.environ),
 }
 for name, value in ROS_DEFAULTS.items():
     os.environ.setdefault(name, value)

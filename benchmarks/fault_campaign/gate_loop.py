@@ -18,6 +18,7 @@ from robot_bridge.gate import GateInputs, GateState, step
 from robot_bridge.gate_params import GateParams
 from robot_bridge.modes import Request
 from robot_bridge.plant import PlantError
+from robot_bridge.priority import BRIDGE, go_first
 from robot_bridge.timing import FixedRate
 from robot_bridge.types import JointCommand, RobotState
 
@@ -98,6 +99,7 @@ def main(domain: int, can: str, control: str, patience: float) -> int:
     loop = None
     try:
         loop = GateLoop(domain, can, Path(control), patience)
+        go_first(BRIDGE)
         while not stopping:
             loop.turn()
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import yaml
 from go2_piper_description.joints import JOINT_NAMES, joint_array
 
 from tests.support.processes import Processes
+from tests.support.real_time import granted
 from tests.support.tiny_policy import tiny_contract, write_tiny_policy
 
 rclpy = pytest.importorskip("rclpy")
@@ -95,6 +97,16 @@ def test_lockstep_refuses_what_is_wrong_and_goes_on(processes: Processes, start:
     log = end(processes, process)
     assert log.count(f"missing joints {JOINT_NAMES[3]}") == 1
     assert "/ee_target refused: frame 'map' is unknown: give the target in odom or base_link" in log
+
+
+def test_goes_first_once_it_commands(processes: Processes, start: Start, tiny_policy: Path) -> None:
+    process, robot = start(model=tiny_policy, real_time="true")
+    assert robot.change("configure") and os.sched_getscheduler(process.pid) == os.SCHED_OTHER
+    assert robot.change("activate")
+    assert os.sched_getscheduler(process.pid) == (os.SCHED_RR if granted() else os.SCHED_OTHER)
+    said = "real time" if granted() else "normal"
+    robot.wait(lambda: robot.diagnostics.get("scheduling") == said, "word of the scheduling")
+    end(processes, process)
 
 
 def test_far_target_is_approached(processes: Processes, start: Start, tiny_policy: Path) -> None:

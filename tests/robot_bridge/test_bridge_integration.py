@@ -20,6 +20,8 @@ rclpy = pytest.importorskip("rclpy")
 from robot_bridge import convert  # noqa: E402
 from robot_bridge.gate_params import GateParams  # noqa: E402
 
+from tests.support.real_time import granted  # noqa: E402
+
 pytestmark = pytest.mark.integration
 
 HANG = 180.0
@@ -29,8 +31,6 @@ HANG = 180.0
 @pytest.fixture
 def ros_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path))
     monkeypatch.setenv("AMENT_PREFIX_PATH", sys.prefix)
     rclpy.init()
@@ -49,6 +49,10 @@ class BridgeProcess:
                 [sys.executable, "-m", "robot_bridge.bridge_node", "--ros-args", *arguments],
                 stdout=stream, stderr=subprocess.STDOUT,
             )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def log(self) -> str:
@@ -167,6 +171,18 @@ def test_stand_activate_and_loss_of_the_controller(ros_environment: None, tmp_pa
         assert not accepted and "ESTOP" in message
         assert bridge.interrupt() == 0
         assert "Traceback" not in bridge.log
+    finally:
+        bridge.kill()
+
+
+def test_goes_first_where_it_is_asked_to(ros_environment: None, tmp_path: Path) -> None:
+    bridge = BridgeProcess(tmp_path / "bridge.log", {"real_time": True})
+    try:
+        operator = Operator()
+        said = "real time" if granted() else "normal"
+        operator.spin_until(lambda: operator.diagnostics.get("scheduling") == said, bridge, "word of the scheduling")
+        assert os.sched_getscheduler(bridge.pid) == (os.SCHED_RR if granted() else os.SCHED_OTHER)
+        assert bridge.interrupt() == 0
     finally:
         bridge.kill()
 

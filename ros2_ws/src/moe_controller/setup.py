@@ -33,7 +33,7 @@ setup(
     maintainer="go2-piper-stack maintainers",
     maintainer_email="go2-piper-stack@example.com",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "config/*"]},
+    package_data={NAME: ["py.typed", "graph/*.xml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

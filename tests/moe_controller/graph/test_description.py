@@ -107,6 +107,15 @@ def test_lockstep_reaches_all_who_take_part() -> None:
     assert nodes["robot_bridge"].parameters["wait_for_run_until"] is True
 
 
+@pytest.mark.parametrize("controller", ["moe", "cem"])
+def test_by_the_wall_clock_control_goes_first(controller: str) -> None:
+    def real_time(**arguments: str) -> list[object]:
+        return [node.parameters["real_time"] for node in sim_graph(arguments) if "real_time" in node.parameters]
+
+    assert real_time(controller=controller) == [True, True]
+    assert real_time(controller=controller, lockstep="true") == [False, False]
+
+
 def test_namespace_is_that_of_all_nodes() -> None:
     assert {node.namespace for node in sim_graph({"namespace": "/robot1/"})} == {"robot1"}
 

@@ -25,6 +25,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
 from robot_bridge.inbox import Inbox
 from robot_bridge.modes import Mode
+from robot_bridge.priority import CONTROLLER, go_first
 from robot_bridge.timing import FixedRate
 from robot_bridge.types import BaseState, RobotState
 from sensor_msgs.msg import Imu, JointState
@@ -114,6 +115,7 @@ class ControlNode(LifecycleNode):
         super().__init__(name)
         self._declare("control_rate", 0.0, "Hz; 0 for the controller's own rate")
         self._declare("lockstep", False, "compute on state time, not on the wall clock")
+        self._declare("real_time", False, "ask for real-time scheduling while active")
         self._declare("auto_activate", False, "configure and activate at the start")
         self._declare("cmd_vel_timeout", 0.5, "s after which /cmd_vel counts as zero")
         self._declare("state_timeout", 0.1, "s of wall time without a state after which no command is published")
@@ -123,6 +125,7 @@ class ControlNode(LifecycleNode):
         self._model_name = ""
         """What the core runs on, for diagnostics; set by `_make_core`."""
         self._rate = FixedRate(_IDLE_PERIOD)
+        self._scheduling = "normal"
         self._active = False
         self._served = -1.0
         self._assembler = StateAssembler(self.lockstep)
@@ -202,6 +205,8 @@ class ControlNode(LifecycleNode):
         self._advertise_extras()
         self._restart()
         self._stale = True
+        if self._value("real_time"):  # only now: compiling may take long, and has to leave time to others
+            self._scheduling = go_first(CONTROLLER)
         self._rate.restart()
         self._active = True
         self.get_logger().info("active, waiting for states")
@@ -474,6 +479,7 @@ class ControlNode(LifecycleNode):
             "state_age": f"{wall - self._received:.4f}" if self._received >= 0.0 else "nan",
             "executing": str(self._executing).lower(),
             "lockstep": str(self.lockstep).lower(),
+            "scheduling": self._scheduling,
             "model": self._model_name,
             "cmd_vel_timeout": f"{float(self._value('cmd_vel_timeout')):g}",
         }

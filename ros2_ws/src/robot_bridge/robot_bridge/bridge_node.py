@@ -37,6 +37,7 @@ from .lockstep import Lockstep
 from .modes import Mode, Request
 from .plant import Plant, PlantError, PushedPlant, SteppedPlant
 from .plant_loader import make_plant
+from .priority import BRIDGE, go_first
 from .run_node import run_node
 from .timing import FixedRate, LatencyTracker
 from .types import JointCommand, RobotState
@@ -98,6 +99,7 @@ class Bridge(Node):
         self._create_interfaces(bridge.publish_clock)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
+        self._scheduling = "normal"
 
     # -- start -------------------------------------------------------------------------------------------------------
 
@@ -276,6 +278,8 @@ class Bridge(Node):
         self._publish_safety(self._gate.mode, self._gate.reason)
         self._step_gate()  # requests are answered before time passes, as lockstep may wait at time zero
         self._publish_state()
+        if self.settings.bridge.real_time:
+            self._scheduling = go_first(BRIDGE)
         self.rate.restart()
         self.get_logger().info(f"plant {self.settings.bridge.plant} started")
         return True
@@ -349,6 +353,7 @@ class Bridge(Node):
             "state_to_command_max_ms": f"{1e3 * self.latency.max:.3f}",
             "loop_overruns": self.rate.overruns,
             "loop_skipped": self.rate.skipped,
+            "scheduling": self._scheduling,
             "turns": self.counts["turns"],
             "time": f"{now:.3f}",
             "sim_speed": f"{(now - simulated) / (wall - then):.3f}",

@@ -29,6 +29,8 @@ class BridgeParams:
     """Let simulation time wait for commands."""
     wait_for_run_until: bool = False
     """In lockstep, also wait for `/sim/run_until`."""
+    real_time: bool = False
+    """Ask for real-time scheduling (`priority.py`)."""
     control_period: float = 0.02
     """s between the states that the controller uses; for lockstep."""
     command_patience: float = 2.0

@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot_bridge import convert
 from robot_bridge.inbox import Inbox
-from robot_bridge.niceness import PERSON, give_way
+from robot_bridge.priority import PERSON, give_way
 from robot_bridge.run_node import run_node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String

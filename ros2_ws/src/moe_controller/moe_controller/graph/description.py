@@ -198,6 +198,7 @@ def _bridge(values: Values) -> Node:
         "plant": "sim_bridge.mujoco_plant:MujocoPlant",
         "lockstep": values.flag("lockstep"),
         "wait_for_run_until": values.flag("lockstep"),
+        "real_time": not values.flag("lockstep"),
         "speed": values.not_negative("speed"),
         "rate": values.positive("rate"),
         **{f"plant_options.{name}": value for name, value in options.items()},
@@ -222,6 +223,7 @@ def controller_node(values: Values) -> Node:
     parameters: dict[str, Value] = {
         "model": values.text("model"),
         "lockstep": values.flag("lockstep"),
+        "real_time": not values.flag("lockstep"),
         "auto_activate": values.flag("auto_activate"),
         "use_sim_time": values.flag("use_sim_time"),
     }

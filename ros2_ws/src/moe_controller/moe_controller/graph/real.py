@@ -126,6 +126,7 @@ def _bridge(values: Values, emulate: bool) -> Node:
     }
     parameters: dict[str, Value] = {
         "plant": PLANT,
+        "real_time": True,
         "rate": values.positive("rate"),
         "external_pose_topic": EXTERNAL_POSE_TOPIC if values.text("odometry") == "external" else "",
         **{f"plant_options.{name}": value for name, value in options.items()},

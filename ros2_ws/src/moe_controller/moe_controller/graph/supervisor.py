@@ -19,6 +19,7 @@ import yaml
 
 from .children import Child, describe_exit
 from .description import Node
+from .transport import loopback
 
 POLL_PERIOD = 0.05
 """s between two looks at the children."""
@@ -46,11 +47,9 @@ def child_environment(log_directory: Path) -> dict[str, str]:
     environment = dict(os.environ)
     defaults = {
         "ROS_DOMAIN_ID": "0",
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "AMENT_PREFIX_PATH": sys.prefix,  # where the wheels put their ament index
-        # killed nodes leave shared memory files behind; has no effect with LOCALHOST, where rmw_fastrtps adds it itself
-        "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
         "OMP_NUM_THREADS": "1",
+        **loopback(os.environ),
     }
     for name, value in defaults.items():
         environment.setdefault(name, value)

@@ -22,7 +22,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from robot_bridge.inbox import Polled
-from robot_bridge.niceness import WATCHER, give_way
+from robot_bridge.priority import WATCHER, give_way
 from robot_bridge.run_node import run_node
 
 from .background_writer import BackgroundWriter, Item

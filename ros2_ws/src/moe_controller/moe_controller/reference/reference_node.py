@@ -11,7 +11,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot_bridge import convert
 from robot_bridge.inbox import Inbox
-from robot_bridge.niceness import WATCHER, give_way
+from robot_bridge.priority import WATCHER, give_way
 from robot_bridge.run_node import run_node
 from robot_bridge.types import BaseState
 from sensor_msgs.msg import JointState

@@ -15,7 +15,7 @@ from types import FrameType
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.signals import SignalHandlerOptions
-from robot_bridge.niceness import PERSON, give_way
+from robot_bridge.priority import PERSON, give_way
 
 from ..shipped import shipped_model
 from .operator_node import OperatorNode
