@@ -1,0 +1,22 @@
+"""How the planner's process is set up."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from cem_planner import cem_planner_node  # noqa: E402
+
+
+def test_a_thread_that_plans_keeps_the_control_loop_waiting_only_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(cem_planner_node, "run_node", lambda *_: seen.append(sys.getswitchinterval()) or 0)
+    before = sys.getswitchinterval()
+    try:
+        assert cem_planner_node.main() == 0
+    finally:
+        sys.setswitchinterval(before)
+    assert seen == [pytest.approx(cem_planner_node.SWITCH_INTERVAL)] and seen[0] < 0.2 * before
