@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from cem_planner import cem_planner_node  # noqa: E402
+from cem_planner import cem_planner_node
 
 
 def test_a_thread_that_plans_keeps_the_control_loop_waiting_only_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
