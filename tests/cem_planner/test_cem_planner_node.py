@@ -13,7 +13,12 @@ from cem_planner import cem_planner_node
 
 def test_a_thread_that_plans_keeps_the_control_loop_waiting_only_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
-    monkeypatch.setattr(cem_planner_node, "run_node", lambda *_: seen.append(sys.getswitchinterval()) or 0)
+
+    def run_node(*_: object) -> int:
+        seen.append(sys.getswitchinterval())
+        return 0
+
+    monkeypatch.setattr(cem_planner_node, "run_node", run_node)
     before = sys.getswitchinterval()
     try:
         assert cem_planner_node.main() == 0
