@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -40,6 +41,41 @@ while not answers:
     rclpy.spin_once(node, timeout_sec=0.05)
 print(answers[0])
 """
+BURST = 150
+"""Messages: more than a socket of Linux has room for unless it is asked for, less than it has at least then."""
+HEAR_ALL = """
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
+rclpy.init()
+node, heard = rclpy.create_node("listener"), set()
+profile = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
+node.create_subscription(String, "words", lambda message: heard.add(message.data), profile)
+while "end" not in heard:
+    if heard == {"hello"}:
+        print("ready", flush=True)
+    rclpy.spin_once(node, timeout_sec=0.1)
+print(len(heard - {"hello", "end"}), flush=True)
+"""
+SEND_ALL = f"""
+import select, sys, time
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
+rclpy.init()
+node = rclpy.create_node("talker")
+words = node.create_publisher(String, "words", QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT))
+def repeat(word):
+    while not select.select([sys.stdin], [], [], 0.05)[0]:
+        words.publish(String(data=word))
+    sys.stdin.readline()
+repeat("hello")
+for number in range({BURST}):
+    words.publish(String(data=f"{{number:0700d}}"))
+print("sent", flush=True)
+sys.stdin.readline()
+repeat("end")
+"""
 
 
 def test_who_sets_anything_keeps_it() -> None:
@@ -71,3 +107,27 @@ def test_talks_without_shared_memory_and_with_nodes_that_have_it(ros_domain: int
             process.wait()
     assert any(name.startswith("dds.udp") for name in threads), threads
     assert not any(name.startswith("dds.shm") for name in threads), threads
+
+
+@pytest.mark.integration
+def test_a_watcher_that_gets_no_turn_for_a_while_misses_nothing(ros_domain: int) -> None:
+    environment = {**os.environ, **loopback({})}
+
+    def start(script: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", script]
+        return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with start(HEAR_ALL) as listener, start(SEND_ALL) as talker:
+        assert listener.stdout and talker.stdout and talker.stdin
+        try:
+            assert listener.stdout.readline() == "ready\n"
+            listener.send_signal(signal.SIGSTOP)
+            print("burst", file=talker.stdin, flush=True)
+            assert talker.stdout.readline() == "sent\n"
+            listener.send_signal(signal.SIGCONT)
+            print("end", file=talker.stdin, flush=True)
+            counts = [line for line in listener.stdout if line != "ready\n"]
+            assert counts == [f"{BURST}\n"]
+        finally:
+            listener.kill()
+            talker.kill()

@@ -58,6 +58,8 @@ class Topic:
         self.name, self.subscription = name, subscription
         self.last_sequence: int | None = None
         self.publishers = 1
+        self.lost = 0
+        """Messages that were published and never arrived here."""
 
 
 class RecorderNode(Node):
@@ -82,8 +84,6 @@ class RecorderNode(Node):
         """None for those that cannot be recorded."""
         self._group = Polled()
         self._looked = self._diagnosed = self._disk_looked = 0.0
-        self._lost = 0
-        """Messages that were published and never arrived here."""
         self._ended = False
         self._diagnostics = self.create_publisher(DiagnosticArray, "diagnostics", 10)
         self._executor = SingleThreadedExecutor()
@@ -137,10 +137,10 @@ class RecorderNode(Node):
             if topic is not None:
                 self.destroy_subscription(topic.subscription)
         problem = problem or self._writer.problem
-        missing = self._writer.dropped + self._lost
+        missing = self._missing()
         told = f"{self._writer.written} messages in {self._bag.path}"
         if missing:
-            told += f", {missing} missing (disk or machine too slow)"
+            told += f", missing: {missing} (disk or machine too slow)"
         if problem:
             self.get_logger().error(f"recording ended: {problem}; {told}")
         elif missing:
@@ -196,13 +196,21 @@ class RecorderNode(Node):
         for item in sorted(taken, key=lambda item: item.received_ns):
             self._writer.put(item)
 
-    def _count_lost(self, topic: Topic, sequence: int) -> None:
+    @staticmethod
+    def _count_lost(topic: Topic, sequence: int) -> None:
         last, topic.last_sequence = topic.last_sequence, sequence
         # publishers count each for themselves, and a new one begins anew
         if last is not None and topic.publishers == 1 and sequence > last + 1:
-            self._lost += sequence - last - 1
+            topic.lost += sequence - last - 1
 
     # -- reports -------------------------------------------------------------------------------------------------------
+
+    def _missing(self) -> str:
+        """Return what the file lacks, "/imu/data 3, 2 for the disk"; empty where it lacks nothing."""
+        parts = [f"{topic.name} {topic.lost}" for topic in self._topics.values() if topic is not None and topic.lost]
+        if self._writer.dropped:
+            parts.append(f"{self._writer.dropped} for the disk")
+        return ", ".join(parts)
 
     def _look_at_disk(self) -> None:
         try:
@@ -213,19 +221,19 @@ class RecorderNode(Node):
             self._end(f"{free / 1e6:.0f} MB are left on the disk, min_free_mb is {self._min_free / 1e6:.0f}")
 
     def _diagnose(self) -> None:
-        missing = self._writer.dropped + self._lost
+        missing = self._missing()
         values = {
             "file": str(self._bag.path),
             "size_mb": f"{self._bag.size / 1e6:.1f}",
             "written": str(self._writer.written),
             "dropped": str(self._writer.dropped),
-            "lost": str(self._lost),
+            "lost": str(sum(topic.lost for topic in self._topics.values() if topic is not None)),
             "topics": str(sum(topic is not None for topic in self._topics.values())),
         }
         status = DiagnosticStatus(
             level=DiagnosticStatus.WARN if missing else DiagnosticStatus.OK,
             name="recorder: recording",
-            message=f"{missing} messages missing" if missing else "recording",
+            message=f"missing: {missing}" if missing else "recording",
             values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
         message = DiagnosticArray(status=[status])
