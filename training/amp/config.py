@@ -73,8 +73,10 @@ class AmpConfig:
     stepper: str = "mujoco"
     """`mujoco` (CPU) or `mjx` (GPU)."""
     num_envs: int = 512
+    groups: int = 2
+    """Of robots, each stepped by a thread of its own (`mujoco`); one per core."""
     threads: int = 2
-    """Of the simulator on the CPU."""
+    """Of the simulator on the CPU in evaluations."""
     num_steps: int = 24
     """Control steps per iteration."""
     task_weight: float = 0.1
@@ -101,6 +103,7 @@ class AmpConfig:
         positive = {
             "num_envs": self.num_envs,
             "num_steps": self.num_steps,
+            "groups": self.groups,
             "threads": self.threads,
             "save_interval": self.save_interval,
             "evaluate_interval": self.evaluate_interval,
@@ -110,6 +113,8 @@ class AmpConfig:
         wrong = [name for name, value in positive.items() if value < 1]
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: at least 1")
+        if self.groups > self.num_envs:
+            raise ValueError(f"{self.groups} groups of {self.num_envs} robots: not more groups than robots")
         if self.num_envs * self.num_steps < self.learner.minibatches:
             raise ValueError("num_envs * num_steps is less than the number of minibatches")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ class SteeringEnv:
         disturbances: what is drawn per episode.
         episodes: how they begin and end.
         motion: for reference starts; None for none.
-        seed: of all that is drawn.
+        seed: of all that is drawn; several numbers for one of several environments.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class SteeringEnv:
         disturbances: Disturbances,
         episodes: EpisodeConfig,
         motion: Motion | None,
-        seed: int,
+        seed: int | Sequence[int],
     ) -> None:
         self.robot, self.stepper, self.disturbances, self.episodes = robot, stepper, disturbances, episodes
         self.num_envs = n = len(stepper.qpos)
@@ -113,6 +114,7 @@ class SteeringEnv:
         self._length = round(episodes.length / robot.control_period)
         self._state = self._measure(self._all)
         self._before = disc_state(self._state)
+        self.transition_size = 2 * self._before.shape[1]
         self.reset(self._all)
         self._observation = self._observe()
 
@@ -140,12 +142,12 @@ class SteeringEnv:
 
     # -- episodes ------------------------------------------------------------------------------------------------------
 
-    def reseed(self, seed: int, iteration: int) -> None:
-        """Start all episodes anew at staggered ages, drawn from both numbers.
+    def reseed(self, seed: Sequence[int]) -> None:
+        """Start all episodes anew at staggered ages, drawn from these numbers.
 
         A run that resumes at an iteration then goes on exactly as one that was never stopped.
         """
-        self._rng.bit_generator.state = np.random.default_rng([seed, iteration]).bit_generator.state
+        self._rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state
         self.reset(self._all)
         self._age[:] = self._rng.integers(0, self._length, self.num_envs)
         self._observation = self._observe()
@@ -247,7 +249,7 @@ class SteeringEnv:
 
     def _observe(self) -> Observation:
         state, steering = self._state, self.steering
-        actor = np.hstack(
+        actor = np.concatenate(
             [
                 RATE_SCALE * state.rate,
                 state.gravity,
@@ -255,7 +257,9 @@ class SteeringEnv:
                 state.joints - self._home[self._places],
                 SPEED_SCALE * state.speeds,
                 self.last_action,
-            ]
+            ],
+            axis=1,
+            dtype=np.float32,
         )
         speed, heading = steering.errors(state)
         hidden = [
@@ -267,4 +271,4 @@ class SteeringEnv:
             np.sin(heading)[:, None],
             steering.speed[:, None],
         ]
-        return Observation(actor.astype(np.float32), np.hstack([actor, *hidden]).astype(np.float32))
+        return Observation(actor, np.concatenate([actor, *hidden], axis=1, dtype=np.float32))

@@ -48,7 +48,11 @@ def rotation(quaternion: Array) -> Array:
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    matrix = np.empty((*quaternion.shape[:-1], 3, 3))
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            matrix[..., i, j] = entry
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def motion_state(root: Array, velocity: Array, joints: Array, speeds: Array, key
 def disc_state(state: MotionState) -> NDArray[np.float32]:
     """Return height, gravity, velocity, rate, joints, speeds and key positions as one row each, (N, D)."""
     parts = [state.position[:, 2:], state.gravity, state.velocity, state.rate, state.joints, state.speeds]
-    return np.concatenate([*parts, state.keys.reshape(len(state.keys), -1)], axis=1).astype(np.float32)
+    return np.concatenate([*parts, state.keys.reshape(len(state.keys), -1)], axis=1, dtype=np.float32)
 
 
 def motion_states(robot: RobotConfig, motion: Motion) -> MotionState:

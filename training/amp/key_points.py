@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import mujoco
@@ -31,6 +32,30 @@ class _Link:
 _NOTHING = _Link(np.stack([np.eye(3, 4), *np.zeros((3, 3, 4))]))
 
 
+class _Level:
+    """One link of each of K chains; of the powers of the joints only those that frames use are computed."""
+
+    def __init__(self, links: list[_Link]) -> None:
+        frames = np.stack([link.frame for link in links])
+        self._used = [power for power in range(1, 4) if frames[:, power].any()]
+        kept = frames[:, [0, *self._used]]
+        self._turns = np.ascontiguousarray(kept[..., :3].reshape(len(links), -1, 3))
+        self._places = np.ascontiguousarray(np.moveaxis(kept[..., 3], 1, 0)[..., None])
+        self._columns = [link.column for link in links]
+        self._references = np.array([link.reference for link in links])[:, None]
+
+    def move(self, points: Array, turned: Array) -> Array:
+        """Return points (K, 3, N) of the links in the frames before them, for joints (J, N)."""
+        count = points.shape[2]
+        parts = (self._turns @ points).reshape(len(points), -1, 3, count)
+        moved: Array = parts[:, 0] + self._places[0]
+        if self._used:
+            q = turned[self._columns] - self._references
+            for place, power in enumerate(self._used, start=1):
+                moved += (parts[:, place] + self._places[place]) * _POWERS[power](q)[:, None]
+        return moved
+
+
 class KeyPoints:
     """Forward kinematics of the key sites and bodies, in NumPy for many robots at once.
 
@@ -50,21 +75,14 @@ class KeyPoints:
         length = max(map(len, chains), default=0)
         padded = [[_NOTHING] * (length - len(chain)) + chain for chain in chains]
         self._offsets = np.array([offset for _, offset in ends]).reshape(-1, 3, 1)
-        self._frames = [np.stack([chain[i].frame.reshape(12, 4) for chain in padded]) for i in range(length)]
-        self._columns = [[chain[i].column for chain in padded] for i in range(length)]
-        self._references = [np.array([chain[i].reference for chain in padded])[:, None] for i in range(length)]
+        self._levels = [_Level([chain[i] for chain in padded]) for i in reversed(range(length))]
 
     def __call__(self, joints: Array) -> Array:
         """Return the key positions in the root's frame, m, (N, K, 3), for joints (N, J), rad."""
-        turned, count = joints.T, len(joints)
-        one = np.ones((len(self._offsets), 1, count))
-        points = np.repeat(self._offsets, count, axis=2)
-        for frames, columns, references in zip(
-            reversed(self._frames), reversed(self._columns), reversed(self._references), strict=True
-        ):
-            parts = (frames @ np.concatenate([points, one], axis=1)).reshape(-1, 4, 3, count)
-            powers = _powers(turned[columns] - references)
-            points = np.einsum("kfin,fkn->kin", parts, powers)
+        turned = np.ascontiguousarray(joints.T)
+        points = np.repeat(self._offsets, len(joints), axis=2)
+        for level in self._levels:
+            points = level.move(points, turned)
         return np.moveaxis(points, 2, 0)
 
 
@@ -116,9 +134,13 @@ def _joint(model: mujoco.MjModel, robot: RobotConfig, joint: int) -> _Link:
     return _Link(np.stack([np.tensordot(_powers(np.array(home - reference)), frame, 1), *np.zeros((3, 3, 4))]))
 
 
+_POWERS: tuple[Callable[[Array], Array], ...] = (np.ones_like, np.sin, np.cos, np.asarray)
+"""What frames are linear in."""
+
+
 def _powers(q: Array) -> Array:
-    """Return what frames are linear in, (4, ...)."""
-    return np.stack([np.ones_like(q), np.sin(q), np.cos(q), q])
+    """Return all of them, (4, ...)."""
+    return np.stack([power(q) for power in _POWERS])
 
 
 @functools.lru_cache(maxsize=8)

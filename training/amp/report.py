@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
@@ -131,11 +130,11 @@ def joined(records: list[Record]) -> Record:
 
 def _noisy(run: LoadedRun, seed: int) -> Callable[[Floats], Array]:
     norm = run.state.obs_norm.moments()
-    key = [jax.random.key(seed)]
+    policy, rng = run.state.learner.policy, np.random.default_rng(seed)
 
     def act(obs: Floats) -> Array:
-        key[0], now = jax.random.split(key[0])
-        return np.asarray(run.learner.act(run.state.learner.policy, obs, norm, now), dtype=np.float64)
+        noise = rng.standard_normal((len(obs), run.learner.actions), dtype=np.float32)
+        return run.learner.act(policy, obs, norm, noise).astype(np.float64)
 
     return act
 

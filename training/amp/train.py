@@ -24,6 +24,7 @@ from .evaluation import Score, evaluate_policy
 from .expert import expert_data
 from .features import build_disc_obs_spec
 from .robot import robot_config
+from .rollout import Groups
 from .state import (
     BEST,
     LATEST,
@@ -69,19 +70,31 @@ class AmpTrainer:
         self.clips = motion
         self._expert = jnp.asarray(expert)
         self._expert_rows = expert
-        stepper = make_stepper(config.stepper, robot, config.num_envs, config.threads)
-        self.env = SteeringEnv(robot, stepper, config.steering, config.disturbances, config.episodes, motion, seed)
-        observation = self.env.observation
+        self.groups = self._make_groups()
+        env = self.groups.envs[0]
         self.sizes = Sizes(
-            observation.actor.shape[1],
-            observation.critic.shape[1],
+            env.observation.actor.shape[1],
+            env.observation.critic.shape[1],
             build_disc_obs_spec(robot).size,
-            self.env.num_actions,
+            env.num_actions,
         )
-        self.learner = make_learner(config.learner, self.env.num_actions)
+        self.learner = make_learner(config.learner, env.num_actions)
         self.state: TrainState = new_state(config, self.learner, self.sizes, seed)
         self._stop_asked = False
         self._score: Score | None = None
+
+    def _make_groups(self) -> Groups:
+        config, envs = self.config, []
+        groups = config.groups if config.stepper == "mujoco" else 1  # MJX steps all robots at once
+        for group, robots in enumerate(np.array_split(np.arange(config.num_envs), groups)):
+            stepper = make_stepper(config.stepper, self.robot, len(robots), 1)
+            envs.append(
+                SteeringEnv(
+                    self.robot, stepper, config.steering, config.disturbances, config.episodes, self.clips,
+                    (self.seed, group),
+                )
+            )  # fmt: skip
+        return Groups(envs)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -147,12 +160,12 @@ class AmpTrainer:
         if progress.iteration % config.save_interval == 0:
             if progress.iteration > 0:
                 self.save()
-            self.env.reseed(self.seed, progress.iteration)
+            self.groups.reseed(self.seed, progress.iteration)
         millions = progress.iteration * config.frames / 1e6
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(self.seed), progress.iteration), 2)
-        batch, falls = self._rollout(keys[0])
+        key = jax.random.fold_in(jax.random.key(self.seed), progress.iteration)
+        batch, falls = self._rollout()
         simulated = time.perf_counter()
-        metrics = self._update(batch, keys[1], millions)
+        metrics = self._update(batch, key, millions)
         progress.learning_rate = config.schedule.next_rate(progress.learning_rate, float(metrics.ppo.kl))
         self._remember(batch)
         progress.iteration += 1
@@ -165,27 +178,24 @@ class AmpTrainer:
         due = progress.iteration % config.evaluate_interval == 0 and progress.iteration < config.iterations
         return row | (self._evaluate() if due else dict.fromkeys(EVALUATED, math.nan))
 
-    def _rollout(self, key: jax.Array) -> tuple[dict[str, NDArray], float]:
+    def _rollout(self) -> tuple[dict[str, NDArray], float]:
         """Let the policy act with noise; return what happened, (T, N, ...), and falls per 100 episodes of 10 s."""
-        config, env = self.config, self.env
+        config = self.config
         self._norms = norms = self.state.norms()
         policy = self.state.learner.policy
-        keys = jax.random.split(key, config.num_steps)
-        columns: dict[str, list[NDArray]] = {name: [] for name in Batch._fields[:-1]}
-        for step in range(config.num_steps):
-            seen = env.observation
-            action = np.asarray(self.learner.act(policy, seen.actor, norms.obs, keys[step]))
+        rng = np.random.default_rng([self.seed, self.state.progress.iteration, 0])
+        noise = [
+            rng.standard_normal((config.num_steps, env.num_envs, env.num_actions), dtype=np.float32)
+            for env in self.groups.envs
+        ]
+
+        def act(group: int, step: int, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+            action = self.learner.act(policy, obs, norms.obs, noise[group][step])
             if not np.isfinite(action).all():
-                raise self._diverged("the policy's actions", {"obs": seen.actor, "action": action})
-            result = env.step(action.astype(np.float64))
-            values = (
-                seen.actor, seen.critic, action, result.reward,
-                result.terminated.astype(np.float32), result.timed_out.astype(np.float32), result.transition,
-            )  # fmt: skip
-            for name, value in zip(columns, values, strict=True):
-                columns[name].append(value)
-        batch = {name: np.stack(values) for name, values in columns.items()}
-        batch["last_critic_obs"] = env.observation.critic
+                raise self._diverged("the policy's actions", {"obs": obs, "action": action})
+            return action
+
+        batch = self.groups.collect(act, config.num_steps)
         if not all(np.isfinite(value).all() for value in batch.values()):
             raise self._diverged("the simulation", batch)
         seconds = config.frames * self.robot.control_period

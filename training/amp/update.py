@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from numpy.typing import NDArray
 
 from .discriminator import DiscriminatorMetrics, DiscriminatorWeights, discriminator_loss, style_reward
 from .gae import compute_gae
-from .networks import actor, clipped, critic, discriminator, forward, normalized
+from .networks import actor, clipped, critic, discriminator, forward, normalized, numpy_forward
 from .normalizer import Moments
 from .ppo import PpoMetrics, PpoSettings, entropy, log_probability, ppo_loss
 
 JaxArray = jax.Array
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,6 @@ class Learner:
             optax.adamw(s.disc_learning_rate, weight_decay=s.disc_weight_decay),
         )
         self.update = jax.jit(self._update)
-        self.act = jax.jit(self._act)
         self.mean_action = jax.jit(self._mean_action)
         self.style = jax.jit(self._style)
 
@@ -139,14 +141,16 @@ class Learner:
         disc = self.disc.init(keys[2], jnp.zeros(disc_size))
         return LearnerState(policy, self._policy_optimizer.init(policy), disc, self._disc_optimizer.init(disc))
 
+    @staticmethod
+    def act(policy: Parameters, obs: Floats, norm: Moments, noise: Floats) -> Floats:
+        """Return actions (N, A) for observations (N, D) and standard normal noise (N, A)."""
+        mean = numpy_forward(policy.actor, (obs - norm.mean) / norm.std)
+        return mean + np.exp(np.asarray(policy.log_std)) * noise
+
     # -- what is jitted ------------------------------------------------------------------------------------------------
 
     def _mean_action(self, policy: Parameters, obs: JaxArray, norm: Moments) -> JaxArray:
         return forward(self.actor, policy.actor, normalized(obs, norm))
-
-    def _act(self, policy: Parameters, obs: JaxArray, norm: Moments, key: JaxArray) -> JaxArray:
-        mean = self._mean_action(policy, obs, norm)
-        return mean + jnp.exp(policy.log_std) * jax.random.normal(key, mean.shape)
 
     def _style(self, disc: Any, transitions: JaxArray, norm: Moments) -> JaxArray:
         return style_reward(self._judge(disc, clipped(transitions, norm)))

@@ -47,11 +47,11 @@ def test_discriminator_learns_to_tell_then_the_policy_learns_to_fool_it() -> Non
 def _iterate(
     learner: Learner, state: LearnerState, expert: np.ndarray, moving: Moving, iteration: int
 ) -> tuple[LearnerState, Metrics, float]:
-    keys = jax.random.split(jax.random.key(iteration), STEPS + 1)
+    noise = np.random.default_rng(iteration).standard_normal((STEPS, ROBOTS, 2), dtype=np.float32)
     obs = np.zeros((STEPS, ROBOTS, 2), dtype=np.float32)
-    action = np.stack([np.asarray(learner.act(state.policy, obs[t], UNIT, keys[t])) for t in range(STEPS)])
+    action = np.stack([learner.act(state.policy, obs[t], UNIT, noise[t]) for t in range(STEPS)])
     zero = np.zeros((STEPS, ROBOTS), dtype=np.float32)
     batch = Batch(*(jnp.asarray(x) for x in (obs, obs, action, zero, zero, zero, action, obs[0])))
     replay = action.reshape(-1, 2)
-    state, metrics = learner.update(state, batch, expert, replay, keys[-1], moving, NORMS)
+    state, metrics = learner.update(state, batch, expert, replay, jax.random.key(iteration), moving, NORMS)
     return state, metrics, float(action.mean())

@@ -221,7 +221,7 @@ def test_reseeded_environments_are_the_same() -> None:
     a, b = make_env(3), make_env(3)
     a.step(np.ones((3, 12)))
     for env in (a, b):
-        env.reseed(5, 7)
+        env.reseed((5, 7))
     assert np.array_equal(a.observation.critic, b.observation.critic)
     first, second = (env.step(np.full((3, 12), 0.3)) for env in (a, b))
     assert np.array_equal(first.transition, second.transition)
