@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 
 import mujoco
@@ -74,12 +75,12 @@ class MotionState:
     keys: Array
     """Key sites and bodies in the frame of the root, m, (N, K, 3)."""
 
-    @property
+    @functools.cached_property
     def gravity(self) -> Array:
         """Direction of gravity in the root's frame, (N, 3)."""
         return -self.turn[:, 2, :]
 
-    @property
+    @functools.cached_property
     def yaw(self) -> Array:
         """Heading of the root's x axis in the world, rad, (N,)."""
         return np.arctan2(self.turn[:, 1, 0], self.turn[:, 0, 0])

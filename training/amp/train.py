@@ -165,9 +165,10 @@ class AmpTrainer:
         key = jax.random.fold_in(jax.random.key(self.seed), progress.iteration)
         batch, falls = self._rollout()
         simulated = time.perf_counter()
-        metrics = self._update(batch, key, millions)
+        running = self._update(batch, key, millions)
+        self._remember(batch)  # meanwhile
+        metrics: Metrics = jax.tree.map(np.asarray, running)
         progress.learning_rate = config.schedule.next_rate(progress.learning_rate, float(metrics.ppo.kl))
-        self._remember(batch)
         progress.iteration += 1
         ended = time.perf_counter()
         progress.seconds += ended - started
@@ -202,6 +203,7 @@ class AmpTrainer:
         return batch, 1000.0 * float(batch["terminated"].sum()) / seconds
 
     def _update(self, batch: dict[str, NDArray], key: jax.Array, millions: float) -> Metrics:
+        """Start an update and return its metrics to be; JAX computes in threads of its own."""
         config, state = self.config, self.state
         rng = np.random.default_rng([self.seed, state.progress.iteration, 1])
         transitions = batch["transition"].reshape(-1, self.sizes.disc)
@@ -217,10 +219,10 @@ class AmpTrainer:
         state.learner, metrics = self.learner.update(
             state.learner, Batch(**jax.tree.map(jnp.asarray, batch)), self._expert, old[rows], key, moving, self._norms
         )
-        return jax.tree.map(np.asarray, metrics)
+        return metrics
 
     def _remember(self, batch: dict[str, NDArray]) -> None:
-        """Feed normalisers and replay buffer: after the update, which needs those that the rollout was made with."""
+        """Feed normalisers and replay buffer; the update has been given those that the rollout was made with."""
         config, state = self.config, self.state
         transitions = batch["transition"].reshape(-1, self.sizes.disc)
         rng = np.random.default_rng([self.seed, state.progress.iteration, 2])
