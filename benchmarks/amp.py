@@ -26,7 +26,7 @@ RAW_SECONDS = 1.5
 
 def run(size: Size | None = None) -> list[str]:
     """Return the lines of the report."""
-    size, threads = size or Size(), len(os.sched_getaffinity(0))
+    size, threads = size or Size(envs=AmpConfig().num_envs), len(os.sched_getaffinity(0))
     config = replace(AmpConfig(), num_envs=size.envs, groups=threads, threads=threads)
     robot = robot_config(config.env_id)
     raw, burst = raw_batch(size, threads, robot.physics_timestep, robot.substeps), replace(size, seconds=RAW_SECONDS)

@@ -17,18 +17,18 @@ from .update import LearnerSettings
 class Schedule:
     """What changes during a run; steps are environment steps in millions."""
 
-    million_steps: float = 4.2
+    million_steps: float = 8.4
     learning_rate: float = 5e-4
     """At the start and at most."""
     lowest_learning_rate: float = 2e-5
     target_kl: float = 0.015
     entropy: float = 0.003
     """Weight at the start, zero at `entropy_until`."""
-    entropy_until: float = 3.0
+    entropy_until: float = 6.0
     std_cap: tuple[float, float] = (0.55, 0.1)
     """Largest standard deviation at first and at last: a policy that may stay noisy lets the noise do the walking."""
-    std_cap_from: float = 1.2
-    std_cap_until: float = 3.0
+    std_cap_from: float = 2.4
+    std_cap_until: float = 6.0
     """Between the two the cap falls geometrically."""
     late_style: float = 1.5
     """Factor on the discriminator's weight at `std_cap_until`, from 1 at `std_cap_from`: first the task is learnt."""
@@ -72,12 +72,12 @@ class AmpConfig:
     """Motion file; empty for the clips that the project makes from its own base expert."""
     stepper: str = "mujoco"
     """`mujoco` (CPU) or `mjx` (GPU)."""
-    num_envs: int = 512
+    num_envs: int = 768
     groups: int = 2
     """Of robots, each stepped by a thread of its own (`mujoco`); one per core."""
     threads: int = 2
     """Of the simulator on the CPU in evaluations."""
-    num_steps: int = 24
+    num_steps: int = 16
     """Control steps per iteration."""
     task_weight: float = 0.1
     disc_weight: float = 0.1

@@ -26,9 +26,9 @@ Floats = NDArray[np.float32]
 class LearnerSettings:
     """What shapes the compiled update; a change compiles anew."""
 
-    actor_hidden: tuple[int, ...] = (256, 128)
-    critic_hidden: tuple[int, ...] = (256, 128)
-    disc_hidden: tuple[int, ...] = (256, 128)
+    actor_hidden: tuple[int, ...] = (128, 128)
+    critic_hidden: tuple[int, ...] = (128, 128)
+    disc_hidden: tuple[int, ...] = (128, 64)
     epochs: int = 4
     minibatches: int = 4
     gamma: float = 0.99

@@ -263,7 +263,7 @@ def test_bad_checkpoints_are_one_line(finished: Path, tmp_path: Path, capsys: py
 
 
 def test_schedule_lets_the_noise_fall_and_the_learning_rate_follow_the_divergence() -> None:
-    schedule = Schedule()
+    schedule = Schedule(entropy_until=3.0, std_cap_from=1.2, std_cap_until=3.0)
     assert [schedule.cap(m) for m in (0.0, 1.2, 3.0, 9.0)] == pytest.approx([0.55, 0.55, 0.1, 0.1])
     assert 0.1 < schedule.cap(2.0) < schedule.cap(1.5) < 0.55
     assert [schedule.style_factor(m) for m in (0.0, 2.1, 9.0)] == pytest.approx([1.0, 1.25, 1.5])
@@ -274,3 +274,5 @@ def test_schedule_lets_the_noise_fall_and_the_learning_rate_follow_the_divergenc
         Schedule(std_cap=(0.1, 0.5))
     with pytest.raises(ValueError, match="at least 1"):
         AmpConfig(num_envs=0)
+    with pytest.raises(ValueError, match="not more groups than robots"):
+        AmpConfig(num_envs=3, groups=4)
