@@ -217,7 +217,14 @@ class AmpTrainer:
             jnp.float32(config.disc_weight * config.schedule.style_factor(millions)),
         )
         state.learner, metrics = self.learner.update(
-            state.learner, Batch(**jax.tree.map(jnp.asarray, batch)), self._expert, old[rows], key, moving, self._norms
+            state.learner,
+            Batch(**jax.tree.map(jnp.asarray, batch)),
+            self._expert,
+            old[rows],
+            self.learner.minibatches(rng, len(transitions)),
+            key,
+            moving,
+            self._norms,
         )
         return metrics
 

@@ -53,5 +53,14 @@ def _iterate(
     zero = np.zeros((STEPS, ROBOTS), dtype=np.float32)
     batch = Batch(*(jnp.asarray(x) for x in (obs, obs, action, zero, zero, zero, action, obs[0])))
     replay = action.reshape(-1, 2)
-    state, metrics = learner.update(state, batch, expert, replay, jax.random.key(iteration), moving, NORMS)
+    state, metrics = learner.update(
+        state,
+        batch,
+        expert,
+        replay,
+        learner.minibatches(np.random.default_rng(iteration), STEPS * ROBOTS),
+        jax.random.key(iteration),
+        moving,
+        NORMS,
+    )
     return state, metrics, float(action.mean())
