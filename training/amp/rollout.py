@@ -58,10 +58,6 @@ class Groups:
             group.result()
         return batch
 
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
-
     def _collect(self, group: int, act: Act, steps: int, batch: dict[str, NDArray]) -> None:
         env, rows = self.envs[group], self._rows[group]
         for step in range(steps):

@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def set_up_jax(args: argparse.Namespace) -> None:
-    """Set what JAX reads when it is first imported."""
+    """Set what JAX and NumPy read when they are first imported."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of NumPy's matrix products: groups have threads already
     if args.jax_cpu:
         os.environ["JAX_PLATFORMS"] = "cpu"
     if args.deterministic and not args.jax_cpu:

@@ -34,7 +34,6 @@ def test_groups_side_by_side_are_the_groups_one_after_the_other() -> None:
     groups = Groups(environments())
     groups.reseed(3, 7)
     batch = groups.collect(act, STEPS)
-    groups.close()
     start = 0
     for group, env in enumerate(environments()):
         env.reseed((3, 7, group))
@@ -64,4 +63,3 @@ def test_a_group_that_fails_ends_the_rollout_with_its_error() -> None:
     groups = Groups(environments())
     with pytest.raises(ValueError, match="not finite"):
         groups.collect(broken, STEPS)
-    groups.close()
