@@ -114,7 +114,6 @@ class SteeringEnv:
         self._length = round(episodes.length / robot.control_period)
         self._state = self._measure(self._all)
         self._before = disc_state(self._state)
-        self.transition_size = 2 * self._before.shape[1]
         self.reset(self._all)
         self._observation = self._observe()
 

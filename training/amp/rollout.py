@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .env import SteeringEnv
+from .features import build_disc_obs_spec
 
 Floats = NDArray[np.float32]
 Act = Callable[[int, int, Floats], Floats]
@@ -50,7 +51,7 @@ class Groups:
             "task_reward": room(steps, n),
             "terminated": room(steps, n),
             "timed_out": room(steps, n),
-            "transition": room(steps, n, first.transition_size),
+            "transition": room(steps, n, build_disc_obs_spec(first.robot).size),
             "last_critic_obs": room(n, critic),
         }
         running = [self._pool.submit(self._collect, group, act, steps, batch) for group in range(len(self.envs))]

@@ -49,6 +49,14 @@ class TrainingDiverged(RuntimeError):
     """Numbers that are not finite; one line."""
 
 
+class _NotFinite(ValueError):
+    """Actions that must not reach the simulator; raised in a group's thread, dumped by the trainer's alone."""
+
+    def __init__(self, arrays: dict[str, NDArray]) -> None:
+        super().__init__("actions that are not finite")
+        self.arrays = arrays
+
+
 class AmpTrainer:
     """A run of AMP + PPO.
 
@@ -193,10 +201,13 @@ class AmpTrainer:
         def act(group: int, step: int, obs: NDArray[np.float32]) -> NDArray[np.float32]:
             action = self.learner.act(policy, obs, norms.obs, noise[group][step])
             if not np.isfinite(action).all():
-                raise self._diverged("the policy's actions", {"obs": obs, "action": action})
+                raise _NotFinite({"obs": obs, "action": action})
             return action
 
-        batch = self.groups.collect(act, config.num_steps)
+        try:
+            batch = self.groups.collect(act, config.num_steps)
+        except _NotFinite as error:
+            raise self._diverged("the policy's actions", error.arrays) from None
         if not all(np.isfinite(value).all() for value in batch.values()):
             raise self._diverged("the simulation", batch)
         seconds = config.frames * self.robot.control_period

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from moe_controller.graph.transport import PROFILE, loopback
@@ -58,7 +59,7 @@ while "end" not in heard:
 print(len(heard - {"hello", "end"}), flush=True)
 """
 SEND_ALL = f"""
-import select, sys, time
+import select, sys
 import rclpy
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
@@ -119,6 +120,8 @@ def test_a_watcher_that_gets_no_turn_for_a_while_misses_nothing(ros_domain: int)
 
     with start(HEAR_ALL) as listener, start(SEND_ALL) as talker:
         assert listener.stdout and talker.stdout and talker.stdin
+        limit = threading.Timer(HARD_LIMIT, lambda: (listener.kill(), talker.kill()))
+        limit.start()  # a line that never comes then is an empty one
         try:
             assert listener.stdout.readline() == "ready\n"
             listener.send_signal(signal.SIGSTOP)
@@ -129,5 +132,6 @@ def test_a_watcher_that_gets_no_turn_for_a_while_misses_nothing(ros_domain: int)
             counts = [line for line in listener.stdout if line != "ready\n"]
             assert counts == [f"{BURST}\n"]
         finally:
+            limit.cancel()
             listener.kill()
             talker.kill()

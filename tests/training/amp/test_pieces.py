@@ -19,10 +19,11 @@ from training.amp.discriminator import (
     style_reward,
 )
 from training.amp.gae import compute_gae
-from training.amp.networks import discriminator, elu, forward
+from training.amp.networks import actor, discriminator, elu, forward, numpy_forward
 from training.amp.normalizer import RunningNormalizer
 from training.amp.ppo import PpoSettings, entropy, log_probability, ppo_loss
 from training.amp.replay import ReplayBuffer
+from training.amp.update import LearnerSettings, make_learner
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -193,6 +194,25 @@ def test_style_reward_is_one_for_reference_motion_and_zero_for_what_was_told_apa
 
 
 # -- PPO ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_in_numpy_is_the_policy_in_jax() -> None:
+    network = actor((16, 8, 8), 3)
+    params = network.init(jax.random.key(0), jnp.zeros(5))
+    params = jax.tree.map(lambda x: jax.random.normal(jax.random.key(x.size), x.shape), params)  # biases, too
+    x = np.random.default_rng(0).normal(0.0, 2.0, (7, 5)).astype(np.float32)
+    own = numpy_forward(params, x)
+    assert own.dtype == np.float32
+    np.testing.assert_allclose(own, forward(network, params, jnp.asarray(x)), rtol=1e-4, atol=1e-4)
+
+
+def test_minibatches_have_every_sample_once_per_epoch() -> None:
+    learner = make_learner(LearnerSettings(epochs=3, minibatches=4), 2)
+    chosen = learner.minibatches(np.random.default_rng(0), 21)
+    assert chosen.shape == (12, 5)
+    epochs = chosen.reshape(3, 20)
+    assert all(len(set(epoch)) == 20 and set(epoch) <= set(range(21)) for epoch in epochs)
+    assert not np.array_equal(epochs[0], epochs[1])
 
 
 def test_log_probability_and_entropy_are_those_of_a_gaussian() -> None:
