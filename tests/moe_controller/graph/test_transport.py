@@ -120,8 +120,13 @@ def test_a_watcher_that_gets_no_turn_for_a_while_misses_nothing(ros_domain: int)
 
     with start(HEAR_ALL) as listener, start(SEND_ALL) as talker:
         assert listener.stdout and talker.stdout and talker.stdin
-        limit = threading.Timer(HARD_LIMIT, lambda: (listener.kill(), talker.kill()))
-        limit.start()  # a line that never comes then is an empty one
+
+        def give_up() -> None:  # a line that never comes is then an empty one
+            listener.kill()
+            talker.kill()
+
+        limit = threading.Timer(HARD_LIMIT, give_up)
+        limit.start()
         try:
             assert listener.stdout.readline() == "ready\n"
             listener.send_signal(signal.SIGSTOP)
@@ -133,5 +138,4 @@ def test_a_watcher_that_gets_no_turn_for_a_while_misses_nothing(ros_domain: int)
             assert counts == [f"{BURST}\n"]
         finally:
             limit.cancel()
-            listener.kill()
-            talker.kill()
+            give_up()
