@@ -18,6 +18,9 @@ from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
+_PASSES = 5
+"""Over the topics, at most, before what was found is handled."""
+
 
 class Polled(CallbackGroup):
     """Keeps its subscriptions away from executors."""
@@ -77,21 +80,27 @@ class Inbox:
 
     def take(self) -> int:
         """Handle all messages that are here, in the order of publication across topics; return how many."""
-        count = 0
-        # a message that arrives during a pass may belong to one that was taken in it: look again, within bounds
-        for _ in range(3):
-            taken = []
-            for subscription in self._subscriptions:
-                with subscription.handle:
-                    while (item := subscription.handle.take_message(subscription.msg_type, False)) is not None:
-                        taken.append((item[1]["source_timestamp"], subscription.callback, item[0]))
-            for published_ns, callback, message in sorted(taken, key=itemgetter(0)):
-                self.published_ns = published_ns
-                callback(message)
-            count += len(taken)
-            if not taken:
+        taken: list[tuple[int, Callable[[Any], None], Any]] = []
+        # A message may arrive after its topic was looked at and before one that was published later is found on
+        # another topic: look again until nothing is new, within bounds.
+        for _ in range(_PASSES):
+            found = self._find()
+            taken += found
+            if not found:
                 break
-        return count
+        for published_ns, callback, message in sorted(taken, key=itemgetter(0)):
+            self.published_ns = published_ns
+            callback(message)
+        return len(taken)
+
+    def _find(self) -> list[tuple[int, Callable[[Any], None], Any]]:
+        """Take what is here, topic by topic: when it was published, who wants it, the message."""
+        found = []
+        for subscription in self._subscriptions:
+            with subscription.handle:
+                while (item := subscription.handle.take_message(subscription.msg_type, False)) is not None:
+                    found.append((item[1]["source_timestamp"], subscription.callback, item[0]))
+        return found
 
     def close(self) -> None:
         """Unsubscribe from everything."""
