@@ -108,7 +108,7 @@ class SpecialistTeacher(ActionTeacher):
 
 
 class RoutingTeacher(Teacher):
-    """The shares that the modes give the experts: one expert alone in its own phase, both in the phase of both.
+    """The shares that the modes give the experts.
 
     A router with one group for all joints gets the mean of the shares of legs and arm, the legs counting a little
     more: half a gait needs it. Meanwhile random shares drive the robots: under the right ones a router learns to read
@@ -134,9 +134,9 @@ class RoutingTeacher(Teacher):
         return _weights(base @ ONE_GROUP if self.actor.router.num_groups == 1 else base)
 
     def loss(self, actor: ActorCriticMoE, obs: TensorDict, wanted: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy of the router's weights."""
+        """Return the Kullback-Leibler divergence of the router's weights from the wanted ones: 0 where it has them."""
         weights = actor.get_moe_weights(obs).clamp_min(1e-6)
-        return -(wanted * weights.log()).sum(dim=-1).mean()
+        return (wanted * (wanted.log() - weights.log())).sum(dim=-1).mean()
 
 
 def _weights(base: torch.Tensor) -> torch.Tensor:
@@ -158,7 +158,7 @@ def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> li
 
 
 def clone_routing(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> list[float]:
-    """Let the router over frozen experts learn which shares each phase asks for; the loss is a cross-entropy.
+    """Let the router over frozen experts learn which shares each phase asks for; the loss is a divergence, 0 at the end.
 
     Arguments and result as `regress`.
     """

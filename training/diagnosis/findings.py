@@ -170,7 +170,7 @@ def _training(history: TrainingHistory | None) -> list[Finding]:
     taught = []
     if history.taught is not None:
         before, after = history.taught
-        text = f"The cross-entropy with the taught shares went from {before:.3f} to {after:.3f}."
+        text = f"The divergence from the taught shares went from {before:.3f} to {after:.3f}."
         taught = [Finding("ok" if after < before else "problem", text)]
     first, last = history.routing
     course = f"from {first:.3f} to {last:.3f}, standard error {history.error:.3f}"
