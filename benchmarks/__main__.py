@@ -19,6 +19,7 @@ from . import (
     policy,
     rollouts,
     router,
+    stride_stops,
 )
 
 BENCHMARKS: dict[str, Callable[[], Iterable[str]]] = {
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[str]]] = {
     "control_loop": control_loop.run,
     "odometry": odometry.run,
     "operator_view": operator_view.run,
+    "stride_stops": stride_stops.run,
 }
 
 

@@ -14,7 +14,7 @@ from .plots import draw
 from .policies import Entry
 from .results import Record, Results
 from .rollout import run_script, run_suite
-from .score import distributions, score, score_parts, usage, usage_parts
+from .score import balanced_reward, distributions, score, score_parts, usage, usage_parts
 from .settings import EvaluationError, Settings
 from .suites import SUITES, Suite
 from .table import report
@@ -84,6 +84,9 @@ def measure(suite: Suite, entry: Entry, settings: Settings, tick: Any = lambda d
         "usage": {},
         "usage_parts": {},
     }
+    if suite.parts == "mode":
+        shares = {name: mode.probability for name, mode in suite.cases[0].config.modes.items()}
+        record["figures"]["reward"] = balanced_reward(record["parts"], shares)
     if entry.is_mixture:
         record["usage"] = usage(samples, policy.experts, policy.groups)
         record["usage_parts"] = usage_parts(samples, policy.experts, policy.groups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ FIGURES = {
 - `ee_mean_*`: all samples; `ee_end_*`: median over the targets of their last 0.5 s.
 - `success`: share of targets within the suite's tolerance at their end; where it has none, of robots that never fell.
 - `falls`: per 100 episodes of 10 s.
+- `reward` of a suite of phases: every phase counts as often as it is drawn on the average (`balanced_reward`).
 """
 
 
@@ -115,6 +116,21 @@ def score(samples: Samples, where: Mask | None = None) -> dict[str, float | None
 def score_parts(samples: Samples) -> dict[str, dict[str, float | None]]:
     """Return the figures of each part by itself."""
     return {name: score(samples, samples.part == i) for i, name in enumerate(samples.parts)}
+
+
+def balanced_reward(parts: Mapping[str, Mapping[str, float | None]], shares: Mapping[str, float]) -> float | None:
+    """Return the mean reward with each part counted by its share, whatever part of the samples it had.
+
+    A robot that falls makes all later draws of its run others. So two policies meet a little more or less of each
+    phase, and phases pay differently: with 512 robots that alone moves the mean by half a percent.
+
+    Args:
+        parts: figures of each part.
+        shares: how often each is drawn; parts without a sample are left out.
+    """
+    found = {name: reward for name in shares if (reward := parts[name]["reward"]) is not None}
+    whole = sum(shares[name] for name in found)
+    return sum(shares[name] * reward for name, reward in found.items()) / whole if found else None
 
 
 def distributions(samples: Samples) -> dict[str, list[float]]:

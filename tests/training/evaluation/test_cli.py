@@ -13,6 +13,7 @@ from go2_piper_description.mjcf import build_mjcf
 import training.evaluation.run as run_module
 from tests.training.models.fixtures import write_expert, write_moe
 from training.evaluation.cli import main
+from training.evaluation.score import balanced_reward
 
 Run = Callable[..., int]
 
@@ -48,6 +49,10 @@ def test_a_mixture_and_a_specialist_side_by_side(run: Run, tmp_path: Path, capsy
     data, table = _results(tmp_path), (tmp_path / "out" / "table.md").read_text()
     assert list(data["results"]["S5"]) == ["moe", "arm", "base alone", "arm alone", "uniform blend"]
     assert len(data["results"]["S7"]) == 5 + 12
+    uniform = data["results"]["S7"]["uniform blend"]
+    assert uniform["figures"]["reward"] == balanced_reward(
+        uniform["parts"], {"walk_only": 0.3, "reach_only": 0.3, "both": 0.4}
+    )
     assert data["settings"]["delay"] == 0.02 and data["versions"]["mujoco"] and data["git"]
     for text in ("## S5", "## S7", "| hard split |", "| moe · walk_only | legs | base |", "2 robots, seed 77",
                  "randomised", "commands 20 ms late", "x best single expert", "| uniform blend · both |"):  # fmt: skip

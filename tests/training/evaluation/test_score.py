@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.score import FIGURES, QUANTILES, distributions, score, score_parts, usage, usage_parts
+from training.evaluation.score import (
+    FIGURES,
+    QUANTILES,
+    balanced_reward,
+    distributions,
+    score,
+    score_parts,
+    usage,
+    usage_parts,
+)
 
 from .fixtures import PERIOD, samples
 
@@ -107,6 +116,17 @@ def test_parts_have_figures_of_their_own() -> None:
     s.reward[:, 1] = 3.0
     parts = score_parts(s)
     assert (parts["a"]["reward"], parts["b"]["reward"], score(s)["reward"]) == (1.0, 3.0, 2.0)
+
+
+def test_balanced_reward_does_not_depend_on_how_much_of_each_part_came() -> None:
+    parts = {"a": {"reward": 1.0}, "b": {"reward": 3.0}, "c": {"reward": None}}
+    assert balanced_reward(parts, {"a": 0.3, "b": 0.1, "c": 0.6}) == pytest.approx(1.5)
+    assert balanced_reward(parts, {"c": 1.0}) is None
+    s = samples(robots=4, parts=("a", "b"))
+    s.part[:, 1:] = 1
+    s.reward[:, 1:] = 3.0
+    assert score(s)["reward"] == 2.5
+    assert balanced_reward(score_parts(s), {"a": 0.5, "b": 0.5}) == pytest.approx(2.0)
 
 
 def test_a_part_without_samples_has_no_figures() -> None:
