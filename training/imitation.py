@@ -158,7 +158,7 @@ def clone_specialists(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> li
 
 
 def clone_routing(env: Go2PiperEnv, actor: ActorCriticMoE, steps: int) -> list[float]:
-    """Let the router over frozen experts learn which shares each phase asks for; the loss is a divergence, 0 at the end.
+    """Let the router over frozen experts learn which shares each phase asks for; the loss is a divergence, at best 0.
 
     Arguments and result as `regress`.
     """
