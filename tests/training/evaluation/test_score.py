@@ -119,7 +119,7 @@ def test_parts_have_figures_of_their_own() -> None:
 
 
 def test_balanced_reward_does_not_depend_on_how_much_of_each_part_came() -> None:
-    parts = {"a": {"reward": 1.0}, "b": {"reward": 3.0}, "c": {"reward": None}}
+    parts: dict[str, dict[str, float | None]] = {"a": {"reward": 1.0}, "b": {"reward": 3.0}, "c": {"reward": None}}
     assert balanced_reward(parts, {"a": 0.3, "b": 0.1, "c": 0.6}) == pytest.approx(1.5)
     assert balanced_reward(parts, {"c": 1.0}) is None
     s = samples(robots=4, parts=("a", "b"))
