@@ -35,7 +35,7 @@ STOP_TARGETS = tuple(
     for offset in ((0.0, 0.0, 0.15), (0.1, 0.0, 0.1), (0.0, 0.0, 0.0))
 )
 """Move with the robot, so nothing is left to walk to. One after the other: after about every second change to a target
-near home the shipped policy went on treading on the spot (models/README.md), and there it has to get out of."""
+near home an earlier policy went on treading on the spot (models/README.md), and there it has to get out of."""
 TREADING_TIME = 3.0
 """s for which the legs may go on moving until the next of them is tried."""
 SIT_TIME = 15.0
