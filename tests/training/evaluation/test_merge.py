@@ -10,6 +10,7 @@ import pytest
 
 from training.evaluation.compare import gain
 from training.evaluation.merge import main, merge, seedless
+from training.evaluation.results import SCHEMA
 from training.evaluation.score import FIGURES
 from training.evaluation.settings import EvaluationError
 
@@ -30,7 +31,7 @@ def _data(rewards: dict[str, float], tag: str = "", **settings: Any) -> dict[str
         name: {"figures": dict.fromkeys(FIGURES) | {"reward": reward}, "parts": {}} for name, reward in rewards.items()
     }
     values = {"envs": 4, "seed": 77, "suites": ["S5"], "threads": 1, "blends": False, **settings}
-    return {"schema": 1, "settings": values, "policies": policies, "results": {"S5": records}, "git": "abc"}
+    return {"schema": SCHEMA, "settings": values, "policies": policies, "results": {"S5": records}, "git": "abc"}
 
 
 def _write(folder: Path, data: dict[str, Any]) -> Path:
