@@ -51,13 +51,13 @@ def test_silent_controller_leads_to_hold_then_damping_in_the_configured_times(
 def test_damp_and_estop_act_at_once_and_let_the_robot_down(
     velocity: tuple[float, float, float], request_: Request
 ) -> None:
-    """Friction alone does not hold a robot upright, but out of no phase may it fall on its side."""
+    """Friction alone holds no robot upright; out of its fastest walk it may tilt more, but not fall on its side."""
     walk = Walk.begin(velocity)
     for _ in range(PHASES):
         after = walk.branch().stop(request_)
         assert after.times == [0.0]
         assert after.mode is (Mode.DAMPING if request_ is Request.DAMP else Mode.ESTOP)
-        assert after.largest_tilt < ON_ITS_SIDE
+        assert after.largest_tilt < (ON_ITS_SIDE if velocity == FASTEST else TILT_LIMIT)
         assert after.height < 0.2
         for _ in range(BETWEEN):
             walk.tick()

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from moe_controller.policy import OnnxPolicy
 
+from training.amp.make_expert_clips import MODEL
 from training.checkpoint import file_sha256
 from training.export import PARITY_TOLERANCE, onnx_difference
 from training.models.loading import load_torch_policy
@@ -26,6 +27,11 @@ def test_shipped_experts_are_those_of_the_mixture() -> None:
     for name, expert in experts.items():
         alone = load_torch_policy(MODELS / f"{name}.safetensors").fused.experts[name].state_dict()
         assert all(torch.equal(value, alone[key]) for key, value in expert.state_dict().items())
+
+
+def test_amp_learns_from_a_walking_expert_that_is_shipped() -> None:
+    policy = load_torch_policy(MODEL)
+    assert policy.card.kind == "expert" and policy.card.name == "base"
 
 
 def test_shipped_policy_fits_the_robot() -> None:

@@ -32,7 +32,7 @@ from .data.gait_clips import gait_clips
 from .motion import Motion, join, save_motion
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "models" / "specialists" / "base.safetensors"
+MODEL = ROOT / "models" / "specialists" / "amp_reference.safetensors"
 OUT = Path(__file__).resolve().parent / "clips"
 
 
