@@ -22,13 +22,13 @@ def train_mixture(settings: MixtureSettings, folder: Path, world: World, device:
     """Train the stages that the settings ask for: `coalition/<expert>.safetensors`, `router/<name>/moe.safetensors`."""
     results = []
     if settings.stage in ("all", "coalition"):
-        results.append(_train_coalition(settings, folder / "coalition", world, device))
+        results += _train_coalition(settings, folder / "coalition", world, device)
     if settings.stage in ("all", "router"):
         results.append(_train_router(settings, folder, world, device))
     return results
 
 
-def _train_coalition(settings: MixtureSettings, folder: Path, world: World, device: str) -> Result:
+def _train_coalition(settings: MixtureSettings, folder: Path, world: World, device: str) -> list[Result]:
     c, s = settings.coalition, settings
     runner = _with_actor(c.runner, c.env, experts=s.experts, expert_ckpt_paths=s.checkpoints)
 
@@ -39,7 +39,9 @@ def _train_coalition(settings: MixtureSettings, folder: Path, world: World, devi
         }
 
     stage = Stage("coalition", folder, c.env, runner, c.million_steps, s.seed, s.resume, s.fresh)
-    return run_stage(stage, settings, products, world, device)
+    million_steps = c.million_steps + c.finish.million_steps
+    finish = Stage("coalition, finish", folder, c.finish.env, runner, million_steps, s.seed)
+    return [run_stage(one, settings, products, world, device) for one in (stage, finish)]
 
 
 def _train_router(settings: MixtureSettings, folder: Path, world: World, device: str) -> Result:

@@ -33,12 +33,25 @@ class ExpertSettings:
 
 
 @dataclass(frozen=True)
+class FinishSettings:
+    """The end of a coalition: the same training goes on in another environment."""
+
+    env: EnvConfig
+    million_steps: float
+    """On top of those before."""
+
+    def __post_init__(self) -> None:
+        _check_steps(self.million_steps)
+
+
+@dataclass(frozen=True)
 class CoalitionSettings:
     """The stage in which the experts learn together."""
 
     env: EnvConfig
     runner: RunnerConfig
     million_steps: float
+    finish: FinishSettings
 
     def __post_init__(self) -> None:
         _check_steps(self.million_steps)

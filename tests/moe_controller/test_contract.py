@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from go2_piper_description.joints import JOINT_NAMES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from moe_controller.contract import (
     LONGEST_HISTORY,
     LONGEST_PREVIEW,
@@ -16,6 +18,7 @@ from moe_controller.contract import (
     Contract,
     ContractError,
     ObservationTerm,
+    VelocityLimits,
 )
 from moe_controller.observation import ObservationBuilder
 
@@ -153,6 +156,43 @@ def test_farthest_look_is_read(term: ObservationTerm) -> None:
 def test_longer_look_is_refused(term: ObservationTerm, part: str) -> None:
     with pytest.raises(ContractError, match=f"{term.name}.* {part}"):
         Contract.from_metadata(tiny_contract(observation=(term,)).to_metadata())
+
+
+@pytest.mark.parametrize("fastest", [(1.5, 1.5), (1.5, 0.0, 3.0), (1.5, -1.0, 3.0), (1.5, 1.5, 1e9), (1.5, "2", 3.0)])
+def test_acceleration_is_three_positive_numbers(fastest: tuple) -> None:
+    contract = tiny_contract(velocity_limits=replace(TINY_CONTRACT.velocity_limits, acceleration=fastest))
+    with pytest.raises(ContractError, match="'acceleration' is not three positive numbers"):
+        Contract.from_metadata(contract.to_metadata())
+
+
+def test_contract_from_before_the_acceleration_gets_the_default() -> None:
+    raw = json.loads(TINY_CONTRACT.to_metadata()[METADATA_KEY])
+    del raw["velocity_limits"]["acceleration"]
+    read = Contract.from_metadata({METADATA_KEY: json.dumps(raw)})
+    assert read.velocity_limits.acceleration == VelocityLimits().acceleration
+
+
+@given(
+    told=arrays(float, 3, elements=st.floats(-3, 3)),
+    asked=arrays(float, 3, elements=st.floats(-3, 3)),
+    period=st.floats(0.002, 0.1),
+)
+def test_ramp_goes_there_no_faster_than_it_may(told: np.ndarray, asked: np.ndarray, period: float) -> None:
+    limits = VelocityLimits()
+    largest = period * np.array(limits.acceleration)
+    after = limits.ramp(told, asked, period)
+    assert np.all(np.abs(after - told) <= largest + 1e-12)
+    assert np.all(np.abs(asked - after) <= np.maximum(np.abs(asked - told) - largest, 0.0) + 1e-12)
+    for _ in range(round(6.0 / (1.5 * period)) + 1):
+        after = limits.ramp(after, asked, period)
+    np.testing.assert_allclose(after, asked, atol=1e-12)
+
+
+def test_ramp_ends_at_zero_itself() -> None:
+    limits, told = VelocityLimits(), np.array([0.7, -0.31, 0.123])
+    for _ in range(40):
+        told = limits.ramp(told, np.zeros(3), 0.02)
+    assert not told.any(), "the rewards of standing still are for a command of zero"
 
 
 JSON = st.recursive(

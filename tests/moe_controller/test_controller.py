@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from go2_piper_description.joints import ARM_SLICE, joint_array
 from go2_piper_description.kinematics import ArmKinematics
-from moe_controller.contract import Contract, ContractError
+from moe_controller.contract import Contract, ContractError, VelocityLimits
 from moe_controller.controller import MoeController, weights_entropy
 from moe_controller.goals import GoalError
 from moe_controller.observation import DEFAULT_TERMS
@@ -263,6 +263,45 @@ def test_velocity_goes_before_the_approach_and_zero_does_not(controller: MoeCont
     assert not output.walking and output.velocity_command[0] == pytest.approx(-0.3)
     controller.set_velocity((0.0, 0.0, 0.0))
     assert controller.step(standing(base=HERE), 0.02, True).walking
+
+
+def test_velocity_is_told_no_faster_than_the_contract_lets_it(policy: FakePolicy) -> None:
+    policy.contract = tiny_contract(velocity_limits=VelocityLimits(acceleration=(1.5, 1.0, 3.0)))
+    controller = MoeController(policy)
+    step, told = np.array([0.03, 0.02, 0.06]), np.zeros(3)
+    controller.set_velocity((1.0, -0.4, 0.5))
+    for k in range(1, 21):
+        told = controller.step(standing(0.02 * k), 0.02 * k, True).velocity_command
+        np.testing.assert_allclose(told, np.clip((1.0, -0.4, 0.5), -k * step, k * step))
+        np.testing.assert_allclose(policy.term("velocity_command"), told, atol=1e-6)
+    controller.set_velocity((0.0, 0.0, 0.0))
+    slower = controller.step(standing(0.42), 0.42, True).velocity_command
+    np.testing.assert_allclose(slower, told - np.sign(told) * step)
+
+
+def test_a_silent_operator_is_a_ramp_to_a_stand(policy: FakePolicy) -> None:
+    policy.contract = tiny_contract(velocity_limits=VelocityLimits())
+    controller = MoeController(policy, cmd_vel_timeout=0.1)
+    controller.set_velocity((0.6, 0.0, 0.0))
+    told = [controller.step(standing(0.02 * k), 0.02 * k, True).velocity_command[0] for k in range(40)]
+    np.testing.assert_allclose(np.diff(told[:6]), 0.03)
+    np.testing.assert_allclose(np.diff(told[5:12]), -0.03)
+    assert not any(told[12:])
+
+
+@pytest.mark.parametrize("how", ["not executing", "reset"])
+def test_ramp_begins_at_rest_after_a_stop(policy: FakePolicy, how: str) -> None:
+    policy.contract = tiny_contract(velocity_limits=VelocityLimits())
+    controller = MoeController(policy)
+    controller.set_velocity((0.6, 0.0, 0.0))
+    for k in range(10):
+        controller.step(standing(0.02 * k), 0.02 * k, True)
+    if how == "reset":
+        controller.reset()
+        controller.set_velocity((0.6, 0.0, 0.0))
+    else:
+        assert not controller.step(standing(0.2), 0.2, False).velocity_command.any()
+    assert controller.step(standing(0.22), 0.22, True).velocity_command[0] == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize("velocity", [(np.nan, 0, 0), (np.inf, 0, 0), (0, 0)])

@@ -15,6 +15,7 @@ from moe_controller.contract import (
     OBSERVATION_INPUT,
     WEIGHTS_OUTPUT,
     Contract,
+    VelocityLimits,
 )
 from moe_controller.observation import DEFAULT_TERMS
 from onnx import TensorProto, helper, numpy_helper
@@ -24,9 +25,13 @@ TINY_CONTRACT = Contract(
     experts=("base", "arm"),
     groups=("legs", "arm"),
     action_scale=(0.25,) * 12 + (0.5,) * 6,
+    velocity_limits=VelocityLimits(acceleration=(900.0, 900.0, 900.0)),
     training={"note": "tiny policy of the tests"},
 )
-"""The contract of the shipped policies: the same observation, two experts, two groups."""
+"""The contract of the shipped policies: the same observation, two experts, two groups.
+
+But its velocity command may jump, so that a test of what is commanded takes one step.
+"""
 
 
 def tiny_contract(**changes: object) -> Contract:

@@ -14,6 +14,7 @@ from moe_controller.observation import DEFAULT_TERMS, ROUTER_TERMS, ObservationB
 
 from training.envs.config import Curriculum, EnvConfig, Mode, Randomization, Targets
 from training.envs.go2_piper_env import Go2PiperEnv
+from training.envs.goals import FAST
 from training.envs.physics import ModelError
 
 NOMINAL = EnvConfig(num_envs=8, modes={"both": Mode(1.0, reach=True)}, randomization=Randomization.none())
@@ -184,6 +185,37 @@ def test_phases_redraw_the_mode_with_the_command() -> None:
             env.step(torch.zeros(8, NUM_JOINTS))
             changed |= env.mode != first
         assert changed.any() == phases
+
+
+def test_sudden_stops_after_a_fast_command_only() -> None:
+    modes = {"walk": Mode(1.0, zero_command=0.0)}
+    env = Go2PiperEnv(replace(NOMINAL, num_envs=64, modes=modes, sudden_stops=1.0, resample_interval=(0.1, 0.1)))
+    before, stopped, sped_on = env.goals.command.copy(), 0, 0
+    for _ in range(40):
+        env.step(torch.zeros(64, NUM_JOINTS))
+        new = np.any(env.goals.command != before, axis=1)
+        fast = before[:, 0] > FAST
+        assert np.all(env.goals.command[new & fast, 0] <= 0.0)
+        stopped, sped_on = stopped + (new & fast).sum(), sped_on + (env.goals.command[new & ~fast, 0] > 0.0).sum()
+        before = env.goals.command.copy()
+    assert min(stopped, sped_on) > 10
+
+
+def test_policies_are_told_a_command_that_changes_no_faster_than_the_limits_let_it() -> None:
+    modes = {"walk": Mode(1.0, zero_command=0.0)}
+    env = Go2PiperEnv(replace(NOMINAL, modes=modes, slow_commands=0.0, resample_interval=(2.0, 2.0)))
+    limits, period = env.config.velocity_limits, env.config.control_period
+    largest = np.array(limits.acceleration) * period
+    shown = slice(6, 9)
+    assert [term.name for term in DEFAULT_TERMS][:3] == ["angular_velocity", "projected_gravity", "velocity_command"]
+    before, arrived = env.command.copy(), 0
+    assert np.all(np.abs(before) <= largest), "an episode begins at rest"
+    for _ in range(60):
+        obs, *_ = env.step(torch.zeros(8, NUM_JOINTS))
+        assert np.all(np.abs(env.command - before) <= largest + 1e-12)
+        np.testing.assert_allclose(obs["policy"][:, shown].numpy(), env.command, atol=1e-6)
+        before, arrived = env.command.copy(), arrived + np.array_equal(env.command, env.goals.command)
+    assert arrived > 0
 
 
 def test_home_target_and_zero_command_as_the_mode_says() -> None:

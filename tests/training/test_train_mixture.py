@@ -31,7 +31,7 @@ TINY = {
         ("runner.algorithm.num_mini_batches", 2),
         ("million_steps", 32e-6),
     )
-}
+} | {"coalition.finish.env.num_envs": 4, "coalition.finish.million_steps": 16e-6}
 """Two iterations of 16 steps."""
 FOLDER = Path("runs/moe/seed_1")
 
@@ -77,6 +77,7 @@ def test_one_command_trains_the_coalition_and_then_the_router(
     assert not torch.equal(before["mlp.0.weight"], base["mlp.0.weight"])
     assert torch.equal(before["normalizer._mean"], base["normalizer._mean"])
     assert (card.kind, card.name, card.network) == ("expert", "base", {"hidden_dims": [8]})
+    assert card.steps == 48, "two iterations of the coalition and one of its finish"
     state, card = load_checkpoint(FOLDER / "router" / "obs_moe_g2_s1" / "moe.safetensors")
     assert all(torch.equal(state[f"experts.base.{key}"], value) for key, value in base.items())
     assert card.kind == "moe" and card.network["experts"] == ["base", "arm"] and card.router_observation == ()
@@ -120,6 +121,8 @@ def test_any_number_of_experts_without_a_coalition(example: dict) -> None:
         ({"num_groups": 3}, "^num_groups is 1 .* or 2 .*, not 3"),
         ({"coalition__env__colour": "red"}, "^coalition.env: unknown setting colour"),
         ({"coalition__million_steps": 0}, "^coalition: million_steps must be positive"),
+        ({"coalition__finish__million_steps": 0}, "^coalition.finish: million_steps must be positive"),
+        ({"coalition__finish__env__model": "nowhere.xml"}, "^env: .*nowhere.xml"),
         ({"router__kind": 3}, "^router: wanted a kind"),
         ({"experts": ["base", "arm", "tail"]}, "2 experts in .*, but 3 names: base, arm, tail"),
         ({"stage": "router"}, "no checkpoint at .*coalition/base.safetensors: train it first"),

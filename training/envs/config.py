@@ -192,6 +192,8 @@ class EnvConfig:
     """s"""
     slow_commands: float = 0.5
     """Share of the commands that are scaled down and lack components, see `commands.py`."""
+    sudden_stops: float = 0.0
+    """Share of the new commands out of a fast walk that allow no way forward any more: uniform draws hold few."""
     resample_interval: Range = (3.0, 7.0)
     """s between new commands and targets, which change together."""
     model: str = ""

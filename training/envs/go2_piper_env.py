@@ -76,6 +76,7 @@ class Go2PiperEnv(VecEnv):
         self._last_joint_velocity = np.zeros((n, NUM_JOINTS))
         self._last_foot_position = np.zeros((n, 4, 2))
         self._air_time = np.zeros((n, 4))
+        self._told = np.zeros((n, 3))
         self.base_weights = np.ones((n, 2))
         self._mode_flags = {name: np.array([getattr(mode, name) for mode in self.modes]) for name in MODE_FLAGS}
         self._push_scale = 1.0
@@ -153,8 +154,8 @@ class Go2PiperEnv(VecEnv):
 
     @property
     def command(self) -> Array:
-        """vx, vy, wz in base_link, (N, 3)."""
-        return self.goals.command
+        """What the policies are told: vx, vy, wz in base_link, (N, 3). It follows the goals' as fast as it may."""
+        return self._told
 
     @property
     def mode(self) -> NDArray[np.int64]:
@@ -206,6 +207,7 @@ class Go2PiperEnv(VecEnv):
     def _observe(self) -> None:
         """Build the observation groups. Once per step: terms with a history remember."""
         r, n = self.config.randomization, self.num_envs
+        self._told = self.config.velocity_limits.ramp(self._told, self.goals.command, self.config.control_period)
         self.target_position, self.target_rotation = self.goals.targets(self._ahead, self)
         orientation, rate = self.base_orientation, self.base_angular_velocity
         position, velocity = self.joint_position, self.joint_velocity
@@ -317,6 +319,7 @@ class Go2PiperEnv(VecEnv):
         self.episode_length_buf[torch.from_numpy(ids)] = 0
         self.last_action[ids] = 0.0
         self._goal[ids] = self.default
+        self._told[ids] = 0.0
         self._last_joint_velocity[ids] = 0.0
         self._last_foot_position[ids] = physics.foot_position()[ids]
         self._air_time[ids] = 0.0

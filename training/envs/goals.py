@@ -21,6 +21,9 @@ Ids = NDArray[np.int64]
 FASTEST_TURN = 2.0
 """rad/s, mean over a glide: the wrist's rate limit in the safety gate is 3."""
 
+FAST = 0.5
+"""m/s forward; stopping out of more than this is what throws a robot over."""
+
 
 class BasePoses(Protocol):
     """Where the robots' bases are, in the world."""
@@ -130,6 +133,9 @@ class RandomGoals:
         )
         slow = c.slow_commands * c.curriculum.factor(c.curriculum.slow_commands, self.progress)
         command = sample_velocity_commands(rng, n, c.velocity_limits, slow)
+        if c.sudden_stops > 0.0 and not first:  # at 0 no draw: suites and seeds stay what they were
+            stop = (self.command[ids, 0] > FAST) & (rng.random(n) < c.sudden_stops)
+            command[stop, 0] = np.minimum(command[stop, 0], 0.0)
         self.command[ids] = np.where(zero[:, None], 0.0, command)
 
         spread = c.targets.spread * c.curriculum.factor(c.curriculum.spread, self.progress)

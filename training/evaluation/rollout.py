@@ -32,7 +32,7 @@ class Samples:
     part: NDArray[np.int64]
     """Index in `parts`; all 0 without parts."""
     command: Array
-    """vx, vy, wz, (T, N, 3)."""
+    """vx, vy, wz asked for, (T, N, 3); the policy is told it no faster than `VelocityLimits.acceleration` lets it."""
     velocity: Array
     """The same as measured, (T, N, 3)."""
     place: Array
@@ -135,7 +135,7 @@ def _run_case(
     rows: list[dict[str, NDArray]] = []
     for step in range(steps):
         before = {
-            "command": env.command.copy(),
+            "command": env.goals.command.copy(),
             "part": _part(suite, index, env, goals),
             "since": timed.since + period,
             "walk": env.flag("walk"),

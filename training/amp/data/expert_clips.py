@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from go2_piper_description.joints import ARM_SLICE, JOINT_NAMES, joint_array
 from go2_piper_description.kinematics import ArmKinematics
+from moe_controller.contract import VelocityLimits
 from numpy.typing import NDArray
 
 from ...envs.config import EnvConfig, Mode, Randomization
@@ -128,6 +129,7 @@ def environment(policy: Policy, count: int, seconds: float, seed: int) -> Go2Pip
         modes={"walk": Mode(1.0)},
         randomization=Randomization.none(),
         episode_length=seconds + 1.0,
+        velocity_limits=VelocityLimits(acceleration=(900.0, 900.0, 900.0)),  # AMP's steering has no ramp either
         seed=seed,
     )
     return Go2PiperEnv(with_layout(config, policy))

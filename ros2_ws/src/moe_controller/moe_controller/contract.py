@@ -52,16 +52,33 @@ class ObservationTerm:
 
 @dataclass(frozen=True)
 class VelocityLimits:
-    """Base velocity commands that the policy was trained on: m/s forward, m/s left, rad/s about z."""
+    """Base velocity commands that the policy was trained on: m/s forward, m/s left, rad/s about z.
+
+    Whatever is asked for, the policy is told a command that changes no faster than `acceleration`: a stick that is let
+    go asks for 0 out of 1 m/s at once, and a robot that brakes as hard as it can while its arm swings may fall.
+    """
 
     vx: tuple[float, float] = (-0.6, 1.0)
     vy: tuple[float, float] = (-0.4, 0.4)
     wz: tuple[float, float] = (-0.8, 0.8)
+    acceleration: tuple[float, float, float] = (1.5, 1.5, 3.0)
+    """m/s2, m/s2, rad/s2"""
 
     def clip(self, command: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return commands (vx, vy, wz), shape (..., 3), limited to the ranges."""
         low, high = np.array([self.vx, self.vy, self.wz]).T
         return np.clip(command, low, high)
+
+    def ramp(self, told: NDArray[np.float64], asked: NDArray[np.float64], period: float) -> NDArray[np.float64]:
+        """Return what the policy is told next, (..., 3), on the way to what is asked for.
+
+        Args:
+            told: what it was told last, (..., 3).
+            asked: (..., 3).
+            period: s since then.
+        """
+        step = period * np.array(self.acceleration)
+        return told + np.clip(asked - told, -step, step)
 
 
 @dataclass(frozen=True)
@@ -154,10 +171,13 @@ class Contract:
         for name in ("action_clip", "control_period"):
             if not _all_of((getattr(self, name),), int, float):
                 raise ValueError(f"'{name}' is not a number")
-        for part in (self.velocity_limits, self.target_region):
-            for name, limits in asdict(part).items():
-                if not (_all_of(limits, int, float) and len(limits) == 2 and -1e3 < limits[0] <= limits[1] < 1e3):
-                    raise ValueError(f"'{name}' is not a lower and an upper limit")
+        ranges = asdict(self.velocity_limits) | asdict(self.target_region)
+        fastest = ranges.pop("acceleration")
+        if not (_all_of(fastest, int, float) and len(fastest) == 3 and all(0.0 < a < 1e3 for a in fastest)):
+            raise ValueError("'acceleration' is not three positive numbers")
+        for name, limits in ranges.items():
+            if not (_all_of(limits, int, float) and len(limits) == 2 and -1e3 < limits[0] <= limits[1] < 1e3):
+                raise ValueError(f"'{name}' is not a lower and an upper limit")
         for term in self.observation:
             counts = (term.size, term.history, term.stride)
             whole = _all_of(counts, int) and min(counts) > 0 and _all_of(term.times, int, float)

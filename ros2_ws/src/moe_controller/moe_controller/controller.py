@@ -142,6 +142,7 @@ class MoeController:
         self._velocity = np.zeros(3)
         self._velocity_stamp = None
         self._velocity_is_new = False
+        self._told = np.zeros(3)
         self._last_target = self._home_targets
         self._shown: tuple[Array, Array, Array] | None = None
         self._builder.reset()
@@ -181,10 +182,12 @@ class MoeController:
             PolicyFault: the policy gave nothing usable; there is no command for this step.
         """
         targets = self._targets(state, now)
-        velocity, shown = self._motion(targets, now)
+        asked, shown = self._motion(targets, now)
+        velocity = self._told = self.contract.velocity_limits.ramp(self._told, asked, self.control_period)
         if not executing:
             targets = self._home_targets
             velocity, shown = np.zeros(3), self._rule.project(targets.positions)
+            self._told = velocity
             self._walking = np.zeros((), dtype=bool)
         rotations = self._shown_rotations(shown, targets)
         self._shown = velocity, shown, rotations
