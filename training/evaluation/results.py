@@ -16,7 +16,7 @@ from .policies import Entry
 from .settings import EvaluationError, Settings
 
 FILE = "results.json"
-SCHEMA = 2
+SCHEMA = 3
 FREE = ("suites", "threads", "blends")
 """Settings on which no figure depends: an evaluation may go on with others."""
 
