@@ -56,7 +56,7 @@ FIGURES = {
 }
 """All figures: mean over samples unless said below.
 
-- `linear_error`, `yaw_error`: samples with a command.
+- `linear_error`, `yaw_error`: samples with a command, against what was asked for, not what the ramp told so far.
 - `drift_cm_s`, `turn_deg_s`: net way per time without a command, from 2 s after the last one on.
 - `ee_cm`, `ee_deg`: median 2 s and more after a new target.
 - `ee_walk_*`: median with a command, 1 s and more after a new target.
