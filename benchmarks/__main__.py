@@ -20,6 +20,7 @@ from . import (
     rollouts,
     router,
     stride_stops,
+    velocity_commands,
 )
 
 BENCHMARKS: dict[str, Callable[[], Iterable[str]]] = {
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[str]]] = {
     "odometry": odometry.run,
     "operator_view": operator_view.run,
     "stride_stops": stride_stops.run,
+    "velocity_commands": velocity_commands.run,
 }
 
 

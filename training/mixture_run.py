@@ -40,7 +40,7 @@ def _train_coalition(settings: MixtureSettings, folder: Path, world: World, devi
 
     stage = Stage("coalition", folder, c.env, runner, c.million_steps, s.seed, s.resume, s.fresh)
     million_steps = c.million_steps + c.finish.million_steps
-    finish = Stage("coalition, finish", folder, c.finish.env, runner, million_steps, s.seed)
+    finish = Stage("coalition, finish", folder, c.finish.env(c.env), runner, million_steps, s.seed)
     return [run_stage(one, settings, products, world, device) for one in (stage, finish)]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .envs.config import EnvConfig
+from .envs.config import EnvConfig, Range, Terminations
 from .runner_config import RunnerConfig
 
 STAGES = ("all", "coalition", "router")
@@ -34,14 +34,29 @@ class ExpertSettings:
 
 @dataclass(frozen=True)
 class FinishSettings:
-    """The end of a coalition: the same training goes on in another environment."""
+    """The end of a coalition, for robots that do not fall: what differs from its environment."""
 
-    env: EnvConfig
     million_steps: float
     """On top of those before."""
+    fall: float
+    """Reward of one."""
+    terminations: Terminations
+    """An early end makes more falls to learn from."""
+    sudden_stops: float
+    resample_interval: Range
 
     def __post_init__(self) -> None:
         _check_steps(self.million_steps)
+
+    def env(self, coalition: EnvConfig) -> EnvConfig:
+        """Return the coalition's environment as it is at the end."""
+        return replace(
+            coalition,
+            rewards=replace(coalition.rewards, fall=self.fall),
+            terminations=self.terminations,
+            sudden_stops=self.sudden_stops,
+            resample_interval=self.resample_interval,
+        )
 
 
 @dataclass(frozen=True)

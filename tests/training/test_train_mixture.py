@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from training.mixture_run import train_mixture
 from training.models.expert import Expert
 from training.models.loading import load_torch_policy
 from training.settings import MixtureSettings
+from training.stage import Stage
 from training.structured import ConfigError, from_dict
 from training.train import main
 from training.world import World
@@ -31,7 +33,7 @@ TINY = {
         ("runner.algorithm.num_mini_batches", 2),
         ("million_steps", 32e-6),
     )
-} | {"coalition.finish.env.num_envs": 4, "coalition.finish.million_steps": 16e-6}
+} | {"coalition.finish.million_steps": 16e-6}
 """Two iterations of 16 steps."""
 FOLDER = Path("runs/moe/seed_1")
 
@@ -86,6 +88,20 @@ def test_one_command_trains_the_coalition_and_then_the_router(
     assert "coalition" in capsys.readouterr().out
 
 
+def test_finish_is_the_environment_of_the_coalition_with_what_its_settings_say(
+    example: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[Stage] = []
+    monkeypatch.setattr("training.mixture_run.run_stage", lambda stage, *_: stages.append(stage))
+    _train(example, stage="coalition", coalition__env__num_envs=6, coalition__finish__fall=-9.0)
+    first, last = stages
+    assert last.million_steps == pytest.approx(48e-6) and last.folder == first.folder
+    assert last.env.num_envs == first.env.num_envs == 6 and last.env.modes == first.env.modes
+    assert last.env.rewards == replace(first.env.rewards, fall=-9.0)
+    assert last.env.sudden_stops > first.env.sudden_stops == 0.0
+    assert last.env.terminations.tilt < first.env.terminations.tilt
+
+
 def test_router_stage_alone_with_another_router_keeps_the_coalition(example: dict, specialists: None) -> None:
     _train(example, stage="coalition")
     written = (FOLDER / "coalition" / "base.safetensors").read_bytes()
@@ -122,7 +138,7 @@ def test_any_number_of_experts_without_a_coalition(example: dict) -> None:
         ({"coalition__env__colour": "red"}, "^coalition.env: unknown setting colour"),
         ({"coalition__million_steps": 0}, "^coalition: million_steps must be positive"),
         ({"coalition__finish__million_steps": 0}, "^coalition.finish: million_steps must be positive"),
-        ({"coalition__finish__env__model": "nowhere.xml"}, "^env: .*nowhere.xml"),
+        ({"coalition__finish__colour": "red"}, "^coalition.finish: unknown setting colour"),
         ({"router__kind": 3}, "^router: wanted a kind"),
         ({"experts": ["base", "arm", "tail"]}, "2 experts in .*, but 3 names: base, arm, tail"),
         ({"stage": "router"}, "no checkpoint at .*coalition/base.safetensors: train it first"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from go2_piper_description.joints import NUM_JOINTS
+from moe_controller.contract import VelocityLimits
 
 from tests.training.models.fixtures import SIZE, write_expert, write_moe
 from training.envs.config import EnvConfig, Randomization
@@ -46,6 +47,12 @@ def test_same_seed_same_samples(policy: Policy) -> None:
     one, same, other = (run_suite(policy, SUITES["S5"], replace(QUICK, seed=seed)) for seed in (77, 77, 78))
     np.testing.assert_array_equal(one.reward, same.reward)
     assert not np.array_equal(one.command, other.command)
+
+
+def test_velocity_is_judged_by_what_was_asked_for_and_not_by_the_ramp_towards_it(policy: Policy) -> None:
+    first = run_suite(policy, SUITES["S5"], QUICK).command[0]
+    told_at_first = np.array(VelocityLimits().acceleration) * EnvConfig().control_period
+    assert np.any(np.abs(first) > told_at_first)
 
 
 def test_delay_and_randomisation_change_what_the_robot_does(policy: Policy) -> None:
